@@ -1,0 +1,63 @@
+// A linear layer and its two gradients, in the three shapes that training needs.
+// Letters: N rows (batch), I input features, O output features. Weights are (O, I), as in PyTorch.
+#pragma once
+
+#include "kernels/api/kernel.h"
+
+namespace drydock::kernels {
+
+// y = activation(x w^T + bias)
+struct LinearForward {
+    DType dtype;
+    Activation activation;
+    std::int64_t N, I, O;
+    const void* x;  // (N, I)
+    std::int64_t ldx;
+    const void* w;     // (O, I), contiguous
+    const void* bias;  // (O) or null
+    void* y;           // (N, O)
+    std::int64_t ldy;
+};
+
+// dx = dy w. With activation_below other than none, dx is also multiplied by that activation's
+// derivative, taken from y_below, the output of the layer below: dx is then the gradient before the
+// activation. `dx` may not alias `dy`; it may alias `y_below`.
+struct LinearInputGradient {
+    DType dtype;
+    Activation activation_below;
+    std::int64_t N, I, O;
+    const void* dy;  // (N, O)
+    std::int64_t lddy;
+    const void* w;        // (O, I), contiguous
+    const void* y_below;  // (N, I) contiguous, or null with Activation::none
+    void* dx;             // (N, I)
+    std::int64_t lddx;
+};
+
+// dw = dy^T x, db = sum over rows of dy.
+struct LinearWeightGradient {
+    DType dtype;
+    std::int64_t N, I, O;
+    const void* dy;  // (N, O)
+    std::int64_t lddy;
+    const void* x;  // (N, I)
+    std::int64_t ldx;
+    void* dw;  // (O, I), contiguous
+    void* db;  // (O) or null
+};
+
+// c = op(a) op(b), op being the identity or the transposition. The basic operation that the fused
+// ones above are composed of.
+struct Matmul {
+    DType dtype;
+    bool transpose_a, transpose_b;
+    std::int64_t M, N, K;
+    const void* a;  // (M, K), or (K, M) with transpose_a
+    std::int64_t lda;
+    const void* b;  // (K, N), or (N, K) with transpose_b
+    std::int64_t ldb;
+    void* c;  // (M, N)
+    std::int64_t ldc;
+};
+
+}  // namespace drydock::kernels

@@ -1,0 +1,55 @@
+// The CPU's kernels: one table per instruction set. A table holds every contract; where an
+// instruction set has no file of its own for one, it holds the portable kernel.
+#pragma once
+
+#include "kernels/api/elementwise.h"
+#include "kernels/api/gather.h"
+#include "kernels/api/hyper.h"
+#include "kernels/api/kernel.h"
+#include "kernels/api/linear.h"
+#include "kernels/api/losses.h"
+#include "kernels/api/optimizer.h"
+#include "kernels/api/random.h"
+#include "kernels/api/reduce.h"
+
+namespace drydock::kernels {
+
+enum class Isa : std::uint8_t { portable, avx2 };
+
+constexpr const char* name_of(Isa isa) { return isa == Isa::avx2 ? "avx2" : "portable"; }
+
+// What this processor can run, the best last; found by CPUID once.
+Isa best_isa();
+
+struct CpuTable {
+    CpuKernel<LinearForward> linear_forward;
+    CpuKernel<LinearInputGradient> linear_input_gradient;
+    CpuKernel<LinearWeightGradient> linear_weight_gradient;
+    CpuKernel<Matmul> matmul;
+    CpuKernel<UnaryMap> unary;
+    CpuKernel<BinaryMap> binary;
+    CpuKernel<WhereMap> where;
+    CpuKernel<Fill> fill;
+    CpuKernel<Reduce> reduce;
+    CpuKernel<GatherRows> gather_rows;
+    CpuKernel<ScatterAddRows> scatter_add_rows;
+    CpuKernel<SelectRow> select_row;
+    CpuKernel<RandomFill> random_fill;
+    CpuKernel<ExpectileLoss> expectile_loss;
+    CpuKernel<MseLoss> mse_loss;
+    CpuKernel<GaussianLogProb> gaussian_log_prob;
+    CpuKernel<GaussianLogProbGradient> gaussian_log_prob_gradient;
+    CpuKernel<Tick> tick;
+    CpuKernel<OptimizerTick> optimizer_tick;
+    CpuKernel<StoreMetric> store_metric;
+    CpuKernel<AdamStep> adam_step;
+    CpuKernel<Polyak> polyak;
+    CpuKernel<SquaredNorm> squared_norm;
+    CpuKernel<ClipByNorm> clip_by_norm;
+};
+
+// The kernels to use on `isa`. A kernel whose check() answers `unsupported` (fp64 on a vector path)
+// is to be looked up again in the portable table.
+const CpuTable& cpu_table(Isa isa);
+
+}  // namespace drydock::kernels
