@@ -1,0 +1,32 @@
+// D4RL's flat HDF5 layout: one array per column at the root of the file, rows in time order.
+//
+//   observations (N, S)  actions (N, A)  rewards (N) or (N, 1)  terminals (N) or (N, 1)   required
+//   next_observations (N, S)  timeouts (N) or (N, 1)                                      optional
+//
+// Numbers may be of any float or integer type; flags may be bool (the enum that h5py writes),
+// integers or floats, and any value but 0 is true. Everything else in the file (infos/*,
+// metadata/*) is listed in Dataset::raw_facts and not read. Layout and filters are whatever the
+// HDF5 library reads: contiguous, chunked, gzip, shuffle. Known quirks of published files:
+// docs/data.md.
+//
+// The HDF5 library keeps global state, so calls are serialised by a lock inside.
+#pragma once
+
+#include <string>
+
+#include "data/dataset.h"
+
+namespace drydock::data {
+
+// Reads and validates a file; numbers become float32. Throws drydock::Error for a file that is
+// missing, cut short or not HDF5, a missing column, wrong ranks, lengths or types, zero rows, and
+// values that are not finite (a float64 beyond float32's range counts as such).
+Dataset read_d4rl(const std::string& path);
+
+// Writes columns and attributes (path, sha256 and raw_facts are ignored), gzip level 6 with
+// shuffle, flags as h5py's bool. The file appears under `path` only when it is complete: it is
+// written to a temporary name beside it, synced and renamed. Throws drydock::Error when the data
+// set is not valid or the file cannot be written; an existing file at `path` is then untouched.
+void write_d4rl(const std::string& path, const Dataset& dataset);
+
+}  // namespace drydock::data

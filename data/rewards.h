@@ -1,0 +1,40 @@
+// Reward transforms that published presets apply to transitions before training.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/transitions.h"
+
+namespace drydock::data {
+
+enum class RewardTransform {
+    none,
+    return_range,  // r = r / (max return - min return) * max_episode_steps, as CORL's modify_reward
+    minus_one,     // r = r - 1, for antmaze's rewards of 0 and 1
+};
+
+const char* name_of(RewardTransform transform);
+
+// The transform of that name; throws drydock::Error (usage) that lists the names.
+RewardTransform parse_reward_transform(const std::string& name);
+
+struct ReturnRange {
+    double min = 0, max = 0;
+    std::int64_t episodes = 0;
+};
+
+// Smallest and largest undiscounted return as CORL computes them (algorithms/offline/iql.py,
+// return_reward_range): over the transitions as they are, an episode ends at a terminal or after
+// max_episode_steps rows, and the unfinished tail does not count. On the `qlearning_dataset` view,
+// which has dropped each timed-out row, full episodes have max_episode_steps - 1 rows, so that cuts
+// drift into the next episode and the range is slightly off; that is CORL's flaw, kept for parity.
+// Throws drydock::Error when no episode is complete.
+ReturnRange corl_return_range(const Transitions& transitions, std::int64_t max_episode_steps);
+
+// Changes transitions.rewards in place, in float32 as CORL does, and returns the range that it
+// divided by (all zero for the other transforms). Throws drydock::Error when all returns are equal.
+ReturnRange transform_rewards(Transitions& transitions, RewardTransform transform,
+                              std::int64_t max_episode_steps = 1000);
+
+}  // namespace drydock::data

@@ -1,0 +1,40 @@
+// Behaviour policies for collecting data: per environment, several qualities and mixtures of them.
+// Randomness is counter-based, so that a data set is a pure function of its seed and does not
+// depend on the order in which episodes are collected.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace drydock::envs {
+
+class Behaviour {
+  public:
+    virtual ~Behaviour() = default;
+
+    // Writes the action (action_size) for `observation` in step `step` (from 0) of `episode`. Keeps
+    // no state: threads may share an object. Draws are elements of stream "behaviour" at step
+    // `episode`, see base/philox.h.
+    virtual void act(std::span<const float> observation, std::uint64_t seed, std::uint64_t episode,
+                     std::uint64_t step, std::span<float> action) const = 0;
+};
+
+struct BehaviourInfo {
+    std::string name;
+    std::string description;
+    double mean_return = 0;  // measured over episodes 0 to 999 of seed 0
+};
+
+// Behaviours of an environment, the weakest first, mixtures last. Throws drydock::Error (usage) for
+// an unknown environment.
+std::vector<BehaviourInfo> list_behaviours(const std::string& environment);
+
+// The behaviour of that name. `episodes` is how many are to be collected; only behaviours whose
+// quality grows over the collection read it. Throws drydock::Error (usage) that lists the names.
+std::unique_ptr<Behaviour> make_behaviour(const std::string& environment, const std::string& name,
+                                          std::uint64_t episodes);
+
+}  // namespace drydock::envs
