@@ -1,0 +1,376 @@
+#!/usr/bin/env python3
+"""Record a trace file by running a published implementation of an algorithm.
+
+A trace (docs/traces.md) holds everything that a replay needs: the data, the rows of every batch, the
+parameters before and after, and the losses of every update. This script has no reading of its own of
+an algorithm: it imports the classes of a checkout of CORL, which the user supplies, and runs them.
+
+    pip install -r scripts/requirements-trace.txt
+    git clone https://github.com/tinkoff-ai/CORL corl
+    scripts/make_trace.py --corl corl --seed 1 --fp64 --check -o iql.safetensors
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+# What `drydock verify` allows: the metrics, then the parameters of a run.
+TOLERANCES = {"fp32": (1e-4, 5e-3), "fp64": (1e-10, 1e-6)}
+# A committed trace must leave room for other machines: the check demands this share of a tolerance.
+CHECK_SHARE = 0.25
+
+
+def load_corl(checkout, name):
+    """Import one of CORL's single files without the packages that only its training loop needs."""
+    path = Path(checkout) / "algorithms" / "offline" / f"{name}.py"
+    if not path.is_file():
+        sys.exit(f"make_trace: expected CORL's {path}; pass --corl the root of a CORL checkout")
+    spec = importlib.util.spec_from_file_location(f"corl_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    stubs = {package: mock.MagicMock() for package in ("d4rl", "gym", "pyrallis", "wandb")}
+    with mock.patch.dict(sys.modules, {**stubs, spec.name: module}):
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextlib.contextmanager
+def precision(dtype):
+    """Run a block in `dtype`.
+
+    CORL casts masks with .float() and multiplies them by Python floats before anything in double
+    meets them, which rounds the discount and the expectile to fp32. In an fp64 run .float() therefore
+    means .double(): otherwise the twin would be off by 1e-8 and could not be held to 1e-10.
+    """
+    if dtype == torch.float32:
+        yield
+        return
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with mock.patch.object(torch.Tensor, "float", lambda self: self.double()):
+            yield
+    finally:
+        torch.set_default_dtype(default)
+
+
+def synthetic_transitions(rng, rows, observation_size, action_size, reward_scale):
+    """Episodes of a smooth random system: some end in a terminal state, the others are cut."""
+    mix = rng.normal(size=(observation_size, observation_size)) / np.sqrt(observation_size)
+    push = rng.normal(size=(action_size, observation_size)) / np.sqrt(action_size)
+    goal = rng.normal(size=observation_size)
+    columns = {k: [] for k in ("observations", "actions", "rewards", "next_observations", "terminals")}
+    state, age = rng.normal(size=observation_size), 0
+    for _ in range(rows):
+        action = 0.95 * np.tanh(rng.normal(size=action_size))
+        following = 0.8 * state + 0.5 * np.tanh(state @ mix + action @ push)
+        following += 0.05 * rng.normal(size=observation_size)
+        reward = np.tanh(following @ goal / np.sqrt(observation_size)) - 0.1 * np.sum(action**2)
+        terminal = following[0] > 0.8
+        for name, value in zip(columns, (state, action, reward, following, terminal)):
+            columns[name].append(value)
+        state, age = following, age + 1
+        if terminal or age == 50:
+            state, age = rng.normal(size=observation_size), 0
+    # Rewards around zero keep Q small next to the advantages: less is lost in Q - V.
+    rewards = np.asarray(columns["rewards"])
+    columns["rewards"] = reward_scale * (rewards - rewards.mean())
+    return {name: np.asarray(values, dtype=np.float32) for name, values in columns.items()}
+
+
+def d4rl_transitions(rng, rows, path, reward_scale):
+    """Rows of a D4RL file in the (s, a, r, s', terminal) view that D4RL's users train on.
+
+    The next observation is the row after, so the last row and rows that end by a timeout are left out.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        observations = file["observations"][:].astype(np.float32)
+        terminals = file["terminals"][:].astype(bool)
+        timeouts = file["timeouts"][:].astype(bool) if "timeouts" in file else np.zeros_like(terminals)
+        keep = np.flatnonzero(~timeouts[:-1])
+        keep = np.sort(rng.choice(keep, size=min(rows, keep.size), replace=False))
+        return {
+            "observations": observations[keep],
+            "actions": file["actions"][:].astype(np.float32)[keep],
+            "rewards": reward_scale * file["rewards"][:].astype(np.float32)[keep],
+            "next_observations": observations[keep + 1],
+            "terminals": terminals[keep].astype(np.float32),
+        }
+
+
+def prepare_data(corl, rng, options):
+    """The data columns as the networks see them: fp32, observations normalised as CORL does it."""
+    if options.dataset:
+        data = d4rl_transitions(rng, options.rows, options.dataset, options.reward_scale)
+    else:
+        data = synthetic_transitions(rng, options.rows, options.observation_size,
+                                     options.action_size, options.reward_scale)
+    mean, std = corl.compute_mean_std(data["observations"], eps=1e-3)
+    for name in ("observations", "next_observations"):
+        data[name] = corl.normalize_states(data[name], mean, std).astype(np.float32)
+    return data
+
+
+def linear_parameters(prefix, network):
+    """{"q1.layers.0.weight": tensor, ...}: the linear layers of `network` in order."""
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    named = {}
+    for index, layer in enumerate(layers):
+        named[f"{prefix}.layers.{index}.weight"] = layer.weight
+        named[f"{prefix}.layers.{index}.bias"] = layer.bias
+    return named
+
+
+def hidden_arguments(hidden):
+    if len(set(hidden)) != 1:
+        sys.exit(f"make_trace: CORL's networks have hidden layers of one size; got --hidden {hidden}")
+    return {"hidden_dim": hidden[0], "n_hidden": len(hidden)}
+
+
+class IqlRun:
+    """CORL's ImplicitQLearning with networks of the wanted sizes, in one precision."""
+
+    metrics = {"v_loss": "value_loss", "q_loss": "q_loss", "actor_loss": "actor_loss"}
+
+    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        sizes_of = hidden_arguments(options.hidden)
+        observation_size, action_size = sizes
+        policy = corl.DeterministicPolicy if options.deterministic else corl.GaussianPolicy
+        self.actor = policy(observation_size, action_size, options.max_action, **sizes_of).to(dtype)
+        self.q = corl.TwinQ(observation_size, action_size, **sizes_of).to(dtype)
+        self.v = corl.ValueFunction(observation_size, **sizes_of).to(dtype)
+        self.optimizers = [
+            torch.optim.Adam(network.parameters(), lr=learning_rate)
+            for network in (self.actor, self.q, self.v)
+        ]
+        self.corl, self.options, self.dtype = corl, options, dtype
+        self.trainer = corl.ImplicitQLearning(
+            max_action=options.max_action, actor=self.actor, actor_optimizer=self.optimizers[0],
+            q_network=self.q, q_optimizer=self.optimizers[1], v_network=self.v,
+            v_optimizer=self.optimizers[2], iql_tau=options.expectile, beta=options.temperature,
+            max_steps=options.max_steps, discount=options.discount, tau=polyak)
+        if parameters is not None:
+            with torch.no_grad():
+                for name, parameter in self.named_parameters().items():
+                    parameter.copy_(torch.from_numpy(parameters[name]))
+
+    def named_parameters(self):
+        named = {}
+        target = self.trainer.q_target
+        for prefix, network in (("q1", self.q.q1), ("q2", self.q.q2), ("v", self.v),
+                                ("actor", self.actor), ("q1_target", target.q1),
+                                ("q2_target", target.q2)):
+            named.update(linear_parameters(prefix, network))
+        if not self.options.deterministic:
+            named["actor.log_std"] = self.actor.log_std
+        return named
+
+    def snapshot(self):
+        return {n: p.detach().numpy().copy() for n, p in self.named_parameters().items()}
+
+    def clipped_weights(self, batch):
+        """How many advantage weights of the next update meet the upper limit."""
+        with torch.no_grad():
+            advantage = self.trainer.q_target(batch[0], batch[1]) - self.v(batch[0])
+            weight = torch.exp(self.options.temperature * advantage)
+        return int((weight > self.corl.EXP_ADV_MAX).sum())
+
+    def train(self, data, indices):
+        """One update per row of `indices`; returns the metric columns and the clipped weights."""
+        columns = {k: torch.from_numpy(v).to(self.dtype) for k, v in data.items()}
+        losses = {name: [] for name in self.metrics}
+        clipped = 0
+        with precision(self.dtype):
+            for rows in torch.from_numpy(indices):
+                batch = [columns["observations"][rows], columns["actions"][rows],
+                         columns["rewards"][rows, None], columns["next_observations"][rows],
+                         columns["terminals"][rows, None]]
+                clipped += self.clipped_weights(batch)
+                log = self.trainer.train(batch)
+                for name, theirs in self.metrics.items():
+                    losses[name].append(log[theirs])
+        real = np.float64 if self.dtype == torch.float64 else np.float32
+        return {name: np.asarray(v, dtype=real) for name, v in losses.items()}, clipped
+
+    def hyperparameters(self):
+        """Every setting of the run, by drydock's names, read off the objects that were run."""
+        options, adam = self.options, self.optimizers[0].defaults
+        layer_sizes = {}
+        for name, parameter in self.named_parameters().items():
+            network, _, rest = name.partition(".")
+            if rest.endswith("weight") and not network.endswith("_target"):
+                out, inner = parameter.shape
+                layer_sizes.setdefault(network, [inner]).append(out)
+        return {
+            "batch_size": options.batch, "max_action": options.max_action,
+            "discount": options.discount, "polyak": options.polyak, "target_update_period": 1,
+            "adam_beta1": adam["betas"][0], "adam_beta2": adam["betas"][1],
+            "adam_epsilon": adam["eps"], "weight_decay": adam["weight_decay"],
+            "gradient_clip": None,
+            "q_learning_rate": options.learning_rate, "v_learning_rate": options.learning_rate,
+            "actor_learning_rate": options.learning_rate, "learning_rate_schedule": "constant",
+            "actor_learning_rate_schedule": "cosine", "max_steps": options.max_steps,
+            "warmup_steps": 0, "layer_sizes": layer_sizes,
+            "expectile": options.expectile, "temperature": options.temperature,
+            "exp_advantage_max": self.corl.EXP_ADV_MAX, "log_std_min": self.corl.LOG_STD_MIN,
+            "log_std_max": self.corl.LOG_STD_MAX, "deterministic_policy": options.deterministic,
+        }
+
+
+def warmed_up_parameters(corl, options, sizes, data, rng):
+    """Parameters as they are somewhere inside a run, not as they are drawn.
+
+    Fresh networks give advantages near zero: no weight would meet the clip, and a target would equal
+    its network. A few fast updates change both; their optimizer state is thrown away.
+    """
+    run = IqlRun(corl, options, sizes, torch.float32, 10 * options.learning_rate, 0.02)
+    if options.warm_up:
+        run.train(data, rng.integers(0, options.rows, size=(options.warm_up, options.batch)))
+    return run.snapshot()
+
+
+def flip_hidden(parameters):
+    """The same networks with the units of every hidden layer in reverse order; its own inverse."""
+    flipped = {}
+    for name, value in parameters.items():
+        network, _, rest = name.partition(".layers.")
+        if rest:
+            index, kind = rest.split(".")
+            if f"{network}.layers.{int(index) + 1}.weight" in parameters:
+                value = value[::-1]
+            if kind == "weight" and index != "0":
+                value = value[:, ::-1]
+        flipped[name] = value.copy()
+    return flipped
+
+
+def metric_deviation(got, want):
+    scale = np.maximum(np.abs(want), np.mean(np.abs(want)))
+    return float(np.max(np.abs(got - want) / scale))
+
+
+def parameter_deviation(got, want):
+    return float(np.linalg.norm(got.astype(np.float64) - want) / max(np.linalg.norm(want), 1e-30))
+
+
+def report_conditioning(title, tolerances, losses, final, other_losses, other_final):
+    """Print the largest deviations between two runs; true when they leave the room we ask for."""
+    metric = max(metric_deviation(other_losses[n].astype(np.float64), losses[n]) for n in losses)
+    worst = max(final, key=lambda n: parameter_deviation(other_final[n], final[n]))
+    parameter = parameter_deviation(other_final[worst], final[worst])
+    print(f"  {title}: metrics {metric:.1e} of {tolerances[0]:.0e}, "
+          f"parameters {parameter:.1e} of {tolerances[1]:.0e} ({worst})")
+    return metric < CHECK_SHARE * tolerances[0] and parameter < CHECK_SHARE * tolerances[1]
+
+
+def record_iql(options):
+    corl = load_corl(options.corl, "iql")
+    rng = np.random.default_rng(options.seed)
+    torch.manual_seed(options.seed)
+    data = prepare_data(corl, rng, options)
+    options.rows = len(data["rewards"])
+    sizes = (data["observations"].shape[1], data["actions"].shape[1])
+    start = warmed_up_parameters(corl, options, sizes, data, rng)
+    indices = rng.integers(0, options.rows, size=(options.steps, options.batch))
+
+    def run(dtype, rows=indices, init=start):
+        one = IqlRun(corl, options, sizes, dtype, options.learning_rate, options.polyak, init)
+        losses, clipped = one.train(data, rows)
+        return one, losses, clipped
+
+    single, losses, clipped = run(torch.float32)
+    final = single.snapshot()
+    tensors = {f"data/{k}": v for k, v in data.items()}
+    tensors["batch/indices"] = indices.astype(np.int64)
+    tensors.update({f"init/{k}": v for k, v in start.items()})
+    tensors.update({f"final/{k}": v for k, v in final.items()})
+    tensors.update({f"expect/{k}": v for k, v in losses.items()})
+    print(f"{options.output}: {options.steps} updates, {clipped} of {indices.size} weights clipped, "
+          f"{int(data['terminals'].sum())} of {options.rows} rows terminal, "
+          f"last losses " + ", ".join(f"{k} {v[-1]:.4g}" for k, v in losses.items()))
+
+    good = True
+    if options.fp64 or options.check:
+        double, losses64, _ = run(torch.float64)
+        final64 = double.snapshot()
+    if options.fp64:
+        tensors.update({f"final64/{k}": v for k, v in final64.items()})
+        tensors.update({f"expect64/{k}": v for k, v in losses64.items()})
+    if options.check:
+        # The same run with batches and hidden layers back to front: every sum rounds differently.
+        backwards = (indices[:, ::-1].copy(), flip_hidden(start))
+        other, other_losses, _ = run(torch.float32, *backwards)
+        other64, other_losses64, _ = run(torch.float64, *backwards)
+        fp32, fp64 = TOLERANCES["fp32"], TOLERANCES["fp64"]
+        good = all([
+            report_conditioning("fp64 against fp32", fp32, losses, final, losses64, final64),
+            report_conditioning("fp32, reordered  ", fp32, losses, final, other_losses,
+                                flip_hidden(other.snapshot())),
+            report_conditioning("fp64, reordered  ", fp64, losses64, final64, other_losses64,
+                                flip_hidden(other64.snapshot())),
+        ])
+    metadata = {
+        "drydock.trace": "1", "algorithm": "iql", "preset": "corl", "steps": str(options.steps),
+        "hyperparameters": json.dumps(single.hyperparameters()),
+        "generator": f"CORL algorithms/offline/iql.py, torch {torch.__version__}, "
+                     f"seed {options.seed}, {clipped} weights clipped",
+    }
+    return tensors, metadata, good
+
+
+RECORDERS = {"iql": record_iql}
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--corl", required=True, metavar="DIR", help="root of a checkout of CORL")
+    add("--algorithm", choices=sorted(RECORDERS), default="iql")
+    add("--seed", type=int, default=0, help="draws the data, the parameters and the batches")
+    add("--steps", type=int, default=40, help="updates to record")
+    add("--batch", type=int, default=16)
+    add("--hidden", default="32,32", metavar="N,N", help="sizes of the hidden layers")
+    add("--dataset", metavar="FILE", help="a D4RL HDF5 file; without it the data are synthetic")
+    add("--rows", type=int, default=200, help="transitions in the trace")
+    add("--observation-size", type=int, default=11, help="of synthetic data")
+    add("--action-size", type=int, default=3, help="of synthetic data")
+    add("--reward-scale", type=float, default=10.0, help="large ones make weights meet the clip")
+    add("--deterministic", action="store_true", help="CORL's deterministic policy")
+    add("--max-action", type=float, default=1.0)
+    add("--discount", type=float, default=0.99)
+    add("--polyak", type=float, default=0.005)
+    add("--expectile", type=float, default=0.7)
+    add("--temperature", type=float, default=3.0)
+    add("--learning-rate", type=float, default=3e-4)
+    add("--max-steps", type=int, help="horizon of the actor's cosine; default: --steps")
+    add("--warm-up", type=int, default=300, metavar="N", help="fast updates before the recording")
+    add("--fp64", action="store_true", help="add expect64/ and final64/")
+    add("--check", action="store_true", help="fail unless other summation orders agree well")
+    add("-o", "--output", required=True, metavar="FILE")
+    options = parser.parse_args()
+    options.hidden = [int(size) for size in options.hidden.split(",")]
+    options.max_steps = options.max_steps or options.steps
+    return options
+
+
+def main():
+    torch.set_num_threads(1)  # the file must not depend on the machine's number of cores
+    options = parse_arguments()
+    tensors, metadata, good = RECORDERS[options.algorithm](options)
+    if not good:
+        sys.exit(f"make_trace: {options.output} not written: the run is badly conditioned, its own "
+                 f"rounding uses over {CHECK_SHARE:.0%} of a tolerance; take another --seed")
+    save_file(tensors, options.output, metadata=metadata)
+
+
+if __name__ == "__main__":
+    main()
