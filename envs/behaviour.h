@@ -5,9 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "envs/environment.h"
 
 namespace drydock::envs {
 
@@ -25,16 +28,16 @@ class Behaviour {
 struct BehaviourInfo {
     std::string name;
     std::string description;
-    double mean_return = 0;  // measured over episodes 0 to 999 of seed 0
+    // Mean return over episodes 0 to 999 of seed 0, where it was measured.
+    std::optional<double> mean_return;
 };
 
-// Behaviours of an environment, the weakest first, mixtures last. Throws drydock::Error (usage) for
-// an unknown environment.
-std::vector<BehaviourInfo> list_behaviours(const std::string& environment);
+// Behaviours of an environment, the weakest first, mixtures last. Every environment has `random`.
+std::vector<BehaviourInfo> list_behaviours(const EnvironmentInfo& environment);
 
-// The behaviour of that name. `episodes` is how many are to be collected; only behaviours whose
-// quality grows over the collection read it. Throws drydock::Error (usage) that lists the names.
-std::unique_ptr<Behaviour> make_behaviour(const std::string& environment, const std::string& name,
-                                          std::uint64_t episodes);
+// The behaviour of that name. `episodes` is how many are to be collected; only a behaviour whose
+// quality grows over the collection reads it. Throws drydock::Error (usage) that lists the names.
+std::unique_ptr<Behaviour> make_behaviour(const EnvironmentInfo& environment,
+                                          const std::string& name, std::uint64_t episodes);
 
 }  // namespace drydock::envs

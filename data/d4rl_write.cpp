@@ -1,0 +1,123 @@
+// Writing: under a temporary name, then synced and renamed, so that no reader sees half a file.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "base/error.h"
+#include "data/d4rl.h"
+#include "data/hdf5.h"
+
+namespace drydock::data {
+namespace {
+
+constexpr unsigned kGzipLevel = 6;
+constexpr std::int64_t kChunkBytes = 1 << 18;  // below the library's default cache of 1 MiB
+
+void check(bool done, const char* what) {
+    if (!done) {
+        throw Error(fmt::format("expected to write {}, got \"{}\"; is the disk full?", what,
+                                hdf5::last_error()));
+    }
+}
+
+// The enum that h5py reads back as numpy's bool.
+hdf5::Type boolean_type() {
+    hdf5::Type type(H5Tenum_create(H5T_NATIVE_INT8));
+    const std::int8_t no = 0;
+    const std::int8_t yes = 1;
+    H5Tenum_insert(type.get(), "FALSE", &no);
+    H5Tenum_insert(type.get(), "TRUE", &yes);
+    return type;
+}
+
+// `width` 0 makes a vector.
+void write_column(hid_t file, const char* name, hid_t type, const void* values, std::int64_t rows,
+                  std::int64_t width) {
+    const int rank = width == 0 ? 1 : 2;
+    const std::int64_t row_bytes =
+        static_cast<std::int64_t>(H5Tget_size(type)) * std::max<std::int64_t>(width, 1);
+    const std::int64_t chunk_rows = std::clamp<std::int64_t>(kChunkBytes / row_bytes, 1, rows);
+    const hsize_t shape[2] = {static_cast<hsize_t>(rows), static_cast<hsize_t>(width)};
+    const hsize_t chunk[2] = {static_cast<hsize_t>(chunk_rows), static_cast<hsize_t>(width)};
+
+    const hdf5::Properties layout(H5Pcreate(H5P_DATASET_CREATE));
+    check(H5Pset_chunk(layout.get(), rank, chunk) >= 0 && H5Pset_shuffle(layout.get()) >= 0 &&
+              H5Pset_deflate(layout.get(), kGzipLevel) >= 0,
+          name);
+    const hdf5::Space space(H5Screate_simple(rank, shape, nullptr));
+    hdf5::Set set(
+        H5Dcreate2(file, name, type, space.get(), H5P_DEFAULT, layout.get(), H5P_DEFAULT));
+    check(static_cast<bool>(set), name);
+    check(H5Dwrite(set.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name);
+    check(set.close(), name);
+}
+
+void write_attribute(hid_t file, const std::string& name, const std::string& value) {
+    const hdf5::Type type(H5Tcopy(H5T_C_S1));
+    H5Tset_size(type.get(), H5T_VARIABLE);
+    H5Tset_cset(type.get(), H5T_CSET_UTF8);
+    const hdf5::Space space(H5Screate(H5S_SCALAR));
+    const hdf5::Attribute attribute(
+        H5Acreate2(file, name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT));
+    const char* text = value.c_str();
+    check(attribute && H5Awrite(attribute.get(), type.get(), &text) >= 0, "an attribute");
+}
+
+void write_file(const std::string& path, const Dataset& data) {
+    const hdf5::Session session;
+    hdf5::File file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    check(static_cast<bool>(file), "a new file");
+    const hdf5::Type boolean = boolean_type();
+    const auto numbers = [&](const char* name, const std::vector<float>& column,
+                             std::int64_t width) {
+        write_column(file.get(), name, H5T_IEEE_F32LE, column.data(), data.rows, width);
+    };
+    const auto flags = [&](const char* name, const std::vector<std::uint8_t>& column) {
+        write_column(file.get(), name, boolean.get(), column.data(), data.rows, 0);
+    };
+    numbers("observations", data.observations, data.observation_size);
+    numbers("actions", data.actions, data.action_size);
+    numbers("rewards", data.rewards, 0);
+    flags("terminals", data.terminals);
+    if (data.has_timeouts()) flags("timeouts", data.timeouts);
+    if (data.has_next_observations()) {
+        numbers("next_observations", data.next_observations, data.observation_size);
+    }
+    for (const auto& [name, value] : data.attributes) write_attribute(file.get(), name, value);
+    check(H5Fflush(file.get(), H5F_SCOPE_LOCAL) >= 0 && file.close(), "the end of the file");
+}
+
+void sync(const std::string& path) {
+    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool done = descriptor >= 0 && fsync(descriptor) == 0;
+    const int reason = errno;
+    if (descriptor >= 0) close(descriptor);
+    if (!done) {
+        throw Error(fmt::format("expected to sync the file, got \"{}\"", std::strerror(reason)));
+    }
+}
+
+}  // namespace
+
+void write_d4rl(const std::string& path, const Dataset& dataset) {
+    validate(dataset);
+    const std::string temporary = fmt::format("{}.partial-{}", path, getpid());
+    try {
+        write_file(temporary, dataset);
+        sync(temporary);
+        if (std::rename(temporary.c_str(), path.c_str()) != 0) {
+            throw Error(
+                fmt::format("expected to rename {}, got \"{}\"", temporary, std::strerror(errno)));
+        }
+    } catch (const Error& error) {
+        std::remove(temporary.c_str());
+        throw Error(fmt::format("[data] {} (file {})", error.what(), path));
+    }
+}
+
+}  // namespace drydock::data
