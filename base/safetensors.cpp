@@ -354,7 +354,7 @@ std::size_t size_of(SafetensorsDType dtype) {
 }
 
 const char* name_of(SafetensorsDType dtype) {
-    return row_of(dtype).name;
+    return row_of(dtype).name.data();
 }
 
 bool to_dtype(SafetensorsDType from, DType& to) {
