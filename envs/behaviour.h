@@ -19,8 +19,9 @@ class Behaviour {
     virtual ~Behaviour() = default;
 
     // Writes the action (action_size) for `observation` in step `step` (from 0) of `episode`. Keeps
-    // no state: threads may share an object. Draws are elements of stream "behaviour" at step
-    // `episode`, see base/philox.h.
+    // no state: threads may share an object. Draws are elements of the streams "behaviour_action",
+    // "behaviour_explore", "behaviour_noise" and "behaviour_choice" at step `episode`, see
+    // base/philox.h. Throws drydock::Error for wrong sizes.
     virtual void act(std::span<const float> observation, std::uint64_t seed, std::uint64_t episode,
                      std::uint64_t step, std::span<float> action) const = 0;
 };

@@ -1,0 +1,45 @@
+#include "envs/environment.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "envs/pendulum.h"
+
+namespace drydock::envs {
+namespace {
+
+struct Entry {
+    const char* name;
+    std::unique_ptr<Environment> (*make)();
+};
+
+// A new environment gets a line here, in alphabetical order.
+constexpr Entry kEnvironments[] = {
+    {"pendulum", make_pendulum},
+};
+
+}  // namespace
+
+std::optional<double> normalized_score(const EnvironmentInfo& info, double episode_return) {
+    if (!info.reference_min || !info.reference_max) return std::nullopt;
+    return 100.0 * (episode_return - *info.reference_min) /
+           (*info.reference_max - *info.reference_min);
+}
+
+std::unique_ptr<Environment> make_environment(const std::string& name) {
+    std::string known;
+    for (const Entry& entry : kEnvironments) {
+        if (name == entry.name) return entry.make();
+        known += (known.empty() ? "" : ", ") + std::string(entry.name);
+    }
+    throw Error(fmt::format("[environment] expected one of {}, got \"{}\"", known, name),
+                ErrorKind::usage);
+}
+
+std::vector<std::string> list_environments() {
+    std::vector<std::string> names;
+    for (const Entry& entry : kEnvironments) names.emplace_back(entry.name);
+    return names;
+}
+
+}  // namespace drydock::envs
