@@ -20,6 +20,7 @@ enum class Status : std::uint8_t {
     ok,
     unsupported,   // this implementation does not cover these arguments: ask another one
     bad_argument,  // no implementation may accept these arguments
+    failed,        // the device did not take the work; its last error says why
 };
 
 // Activation functions that fused kernels know. Derivatives are taken from the output y:
