@@ -23,26 +23,26 @@ struct Result {
 };
 
 enum class Unary : std::uint8_t {
-    copy,        // x
-    negate,      // -x
-    exp,         // e^x
-    log,         // ln x
-    sqrt,        // square root
-    square,      // x x
-    absolute,    // |x|
-    relu,        // max(x, 0); relu(NaN) is NaN
-    tanh,        // hyperbolic tangent
-    sigmoid,     // 1 / (1 + e^-x)
-    softplus,    // ln(1 + e^x), stable for large |x|
-    add_scalar,  // x + p
-    mul_scalar,  // x p
-    rsub_scalar, // p - x
-    rdiv_scalar, // p / x
-    min_scalar,  // min(x, p); NaN stays NaN
-    max_scalar,  // max(x, p); NaN stays NaN
-    clamp,       // min(max(x, p), q); NaN stays NaN
-    positive,    // 1 where x > 0, else 0
-    inside,      // 1 where p <= x <= q, else 0 (the derivative of clamp)
+    copy,         // x
+    negate,       // -x
+    exp,          // e^x
+    log,          // ln x
+    sqrt,         // square root
+    square,       // x x
+    absolute,     // |x|
+    relu,         // max(x, 0); relu(NaN) is NaN
+    tanh,         // hyperbolic tangent
+    sigmoid,      // 1 / (1 + e^-x)
+    softplus,     // ln(1 + e^x), stable for large |x|
+    add_scalar,   // x + p
+    mul_scalar,   // x p
+    rsub_scalar,  // p - x
+    rdiv_scalar,  // p / x
+    min_scalar,   // min(x, p); NaN stays NaN
+    max_scalar,   // max(x, p); NaN stays NaN
+    clamp,        // min(max(x, p), q); NaN stays NaN
+    positive,     // 1 where x > 0, else 0
+    inside,       // 1 where p <= x <= q, else 0 (the derivative of clamp)
 };
 
 struct UnaryMap {

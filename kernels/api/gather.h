@@ -15,8 +15,9 @@ struct GatherRows {
     void* out;                    // (n, width), contiguous
 };
 
-// table_gradient[r] = sum over i with indices[i] == r of d[i], in ascending order of i; rows that no
-// index names become zero. The adjoint of GatherRows, without atomics.
+// table_gradient[r] = sum over i with indices[i] == r of d[i], in ascending order of i; rows that
+// no index names become zero, and an index outside [0, rows) is passed over. The adjoint of
+// GatherRows, without atomics.
 struct ScatterAddRows {
     DType dtype;
     std::int64_t rows, width;

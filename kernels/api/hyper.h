@@ -8,9 +8,9 @@
 namespace drydock::kernels {
 
 struct Counters {
-    std::int64_t step;           // updates completed; the index of the running update
-    std::uint64_t seed;          // of every random stream
-    std::int64_t dataset_size;   // rows that batches are drawn from
+    std::int64_t step;          // updates completed; the index of the running update
+    std::uint64_t seed;         // of every random stream
+    std::int64_t dataset_size;  // rows that batches are drawn from
 };
 
 // counters->step += 1
@@ -30,9 +30,9 @@ struct OptimizerHyper {
     std::int64_t t;                   // steps taken
     double beta1_power, beta2_power;  // beta^t
     // Of the step in progress.
-    double rate;              // learning rate after the schedule
-    double step_size;         // rate / (1 - beta1^t)
-    double inv_sqrt_bias2;    // 1 / sqrt(1 - beta2^t)
+    double rate;            // learning rate after the schedule
+    double step_size;       // rate / (1 - beta1^t)
+    double inv_sqrt_bias2;  // 1 / sqrt(1 - beta2^t)
 };
 
 // With k = t (before): constant: rate = learning_rate; cosine: rate = learning_rate / 2 (1 + cos(pi

@@ -29,9 +29,10 @@ enum class Activation : std::uint8_t { none, relu, tanh };
 
 template <class Args>
 struct CpuKernel {
-    Status (*check)(const Args&);                                     // may be called once, at plan time
-    std::int64_t (*units)(const Args&);                               // number of work units
-    void (*run)(const Args&, std::int64_t first, std::int64_t last);  // computes units [first, last)
+    Status (*check)(const Args&);        // may be called once, at plan time
+    std::int64_t (*units)(const Args&);  // number of work units
+    void (*run)(const Args&, std::int64_t first,
+                std::int64_t last);  // computes units [first, last)
 };
 
 }  // namespace drydock::kernels

@@ -1,5 +1,5 @@
-// Counter-based random numbers: element i of a stream at step s is a pure function of (seed, stream,
-// s, i), see base/philox.h. Integers and uniforms agree bit for bit on every device.
+// Counter-based random numbers: element i of a stream at step s is a pure function of (seed,
+// stream, s, i), see base/philox.h. Integers and uniforms agree bit for bit on every device.
 #pragma once
 
 #include "kernels/api/hyper.h"
@@ -7,7 +7,7 @@
 namespace drydock::kernels {
 
 enum class Distribution : std::uint8_t {
-    uniform,   // low + (high - low) u, u in [0, 1)
+    uniform,   // low + (high - low) u, u in [0, 1); low and high - low rounded to dtype, no fma
     normal,    // mean 0, deviation 1, by Box and Muller from two uniforms
     row_index  // i64 in [0, counters->dataset_size)
 };

@@ -1,0 +1,310 @@
+// Elementwise maps. A map is first reduced to the fewest dimensions that its strides allow; units
+// are blocks of the flattened output, walked run by run along the innermost dimension.
+#include "kernels/api/elementwise.h"
+
+#include <cmath>
+
+#include "kernels/cpu/portable/portable.h"
+#include "kernels/cpu/portable/support.h"
+
+namespace drydock::kernels::portable {
+namespace {
+
+std::int64_t elements(const MapShape& s) {
+    return s.dims[0] * s.dims[1] * s.dims[2] * s.dims[3];
+}
+
+bool valid_shape(const MapShape& s) {
+    return std::all_of(s.dims, s.dims + kMaxRank, [](std::int64_t d) { return d >= 0; });
+}
+
+// An output that repeats along a dimension would be written twice.
+bool valid_result(const MapShape& s, const Result& y) {
+    for (int d = 0; d < kMaxRank; ++d) {
+        if (s.dims[d] > 1 && y.strides[d] == 0) return false;
+    }
+    return valid_shape(s);
+}
+
+// A map over K operands (the output is one of them) with dimensions merged where all strides allow.
+template <int K>
+struct Walk {
+    int rank = 0;
+    std::int64_t dims[kMaxRank] = {1};
+    std::int64_t strides[K][kMaxRank] = {};
+
+    Walk(const MapShape& shape, const std::int64_t* const (&operands)[K]) {
+        for (int d = 0; d < kMaxRank; ++d) {
+            if (shape.dims[d] == 1) continue;
+            const bool merge = rank > 0 && merges(shape.dims[d], operands, d);
+            if (!merge) ++rank;
+            dims[rank - 1] = merge ? dims[rank - 1] * shape.dims[d] : shape.dims[d];
+            for (int k = 0; k < K; ++k) strides[k][rank - 1] = operands[k][d];
+        }
+        rank = std::max(rank, 1);
+    }
+
+    bool merges(std::int64_t size, const std::int64_t* const (&operands)[K], int d) const {
+        for (int k = 0; k < K; ++k) {
+            if (strides[k][rank - 1] != size * operands[k][d]) return false;
+        }
+        return true;
+    }
+
+    // Calls body(offsets, count) for each run of the innermost dimension within the elements
+    // [first, last) of the flattened map.
+    template <class F>
+    void for_runs(Range range, F body) const {
+        if (range.first >= range.last) return;
+        std::int64_t at[kMaxRank], offsets[K] = {};
+        std::int64_t rest = range.first;
+        for (int d = rank - 1; d >= 0; --d) {
+            at[d] = rest % dims[d];
+            rest /= dims[d];
+            for (int k = 0; k < K; ++k) offsets[k] += at[d] * strides[k][d];
+        }
+        for (std::int64_t i = range.first; i < range.last;) {
+            const std::int64_t count = std::min(dims[rank - 1] - at[rank - 1], range.last - i);
+            body(offsets, count);
+            i += count;
+            advance(at, offsets, count);
+        }
+    }
+
+    // Moves `count` elements along the innermost dimension, at most to its end, and carries.
+    void advance(std::int64_t (&at)[kMaxRank], std::int64_t (&offsets)[K],
+                 std::int64_t count) const {
+        for (int d = rank - 1; d >= 0; --d, count = 1) {
+            at[d] += count;
+            for (int k = 0; k < K; ++k) offsets[k] += count * strides[k][d];
+            if (at[d] < dims[d]) return;
+            for (int k = 0; k < K; ++k) offsets[k] -= at[d] * strides[k][d];
+            at[d] = 0;
+        }
+    }
+
+    std::int64_t stride(int k) const { return strides[k][rank - 1]; }
+};
+
+// The loops over one run. Contiguous runs have their own so that the compiler vectorises them.
+template <class T, class F>
+void map_run(F f, std::int64_t n, const T* x, std::int64_t sx, T* y, std::int64_t sy) {
+    if (sx == 1 && sy == 1) {
+        for (std::int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
+    } else {
+        for (std::int64_t i = 0; i < n; ++i) y[i * sy] = f(x[i * sx]);
+    }
+}
+
+template <class T, class F>
+void map_run(F f, std::int64_t n, const T* a, std::int64_t sa, const T* b, std::int64_t sb, T* y,
+             std::int64_t sy) {
+    if (sa == 1 && sb == 1 && sy == 1) {
+        for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
+    } else if (sa == 1 && sb == 0 && sy == 1) {
+        const T repeated = *b;
+        for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], repeated);
+    } else if (sa == 0 && sb == 1 && sy == 1) {
+        const T repeated = *a;
+        for (std::int64_t i = 0; i < n; ++i) y[i] = f(repeated, b[i]);
+    } else {
+        for (std::int64_t i = 0; i < n; ++i) y[i * sy] = f(a[i * sa], b[i * sb]);
+    }
+}
+
+template <class T, class F>
+void run_map(const UnaryMap& m, std::int64_t first, std::int64_t last, F f) {
+    const Walk<2> walk(m.shape, {m.x.strides, m.y.strides});
+    const Range range{first * kBlock, std::min(last * kBlock, elements(m.shape))};
+    const T* x = static_cast<const T*>(m.x.data);
+    T* y = static_cast<T*>(m.y.data);
+    walk.for_runs(range, [&](const std::int64_t* at, std::int64_t n) {
+        map_run(f, n, x + at[0], walk.stride(0), y + at[1], walk.stride(1));
+    });
+}
+
+template <class T, class F>
+void run_map(const BinaryMap& m, std::int64_t first, std::int64_t last, F f) {
+    const Walk<3> walk(m.shape, {m.a.strides, m.b.strides, m.y.strides});
+    const Range range{first * kBlock, std::min(last * kBlock, elements(m.shape))};
+    const T *a = static_cast<const T*>(m.a.data), *b = static_cast<const T*>(m.b.data);
+    T* y = static_cast<T*>(m.y.data);
+    walk.for_runs(range, [&](const std::int64_t* at, std::int64_t n) {
+        map_run(f, n, a + at[0], walk.stride(0), b + at[1], walk.stride(1), y + at[2],
+                walk.stride(2));
+    });
+}
+
+template <class Args>
+std::int64_t map_units(const Args& m) {
+    return ceil_div(elements(m.shape), kBlock);
+}
+
+template <class T>
+T sigmoid(T x) {
+    const T e = std::exp(-std::abs(x));  // never overflows
+    return x < 0 ? e / (1 + e) : 1 / (1 + e);
+}
+
+template <class T>
+T softplus(T x) {
+    return (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
+}
+
+Status check_unary(const UnaryMap& m) {
+    const bool integers = m.dtype == DType::i64 && m.op == Unary::copy;
+    return valid((is_float(m.dtype) || integers) && valid_result(m.shape, m.y));
+}
+
+template <class T>
+void run_unary_as(const UnaryMap& m, std::int64_t first, std::int64_t last) {
+    const auto map = [&](auto f) { run_map<T>(m, first, last, f); };
+    const T p = static_cast<T>(m.p), q = static_cast<T>(m.q);
+    switch (m.op) {
+        case Unary::copy:
+            return map([](T x) { return x; });
+        case Unary::negate:
+            return map([](T x) { return -x; });
+        case Unary::exp:
+            return map([](T x) { return std::exp(x); });
+        case Unary::log:
+            return map([](T x) { return std::log(x); });
+        case Unary::sqrt:
+            return map([](T x) { return std::sqrt(x); });
+        case Unary::square:
+            return map([](T x) { return x * x; });
+        case Unary::absolute:
+            return map([](T x) { return std::abs(x); });
+        case Unary::relu:
+            return map([](T x) { return x < 0 ? T(0) : x; });
+        case Unary::tanh:
+            return map([](T x) { return std::tanh(x); });
+        case Unary::sigmoid:
+            return map([](T x) { return sigmoid(x); });
+        case Unary::softplus:
+            return map([](T x) { return softplus(x); });
+        case Unary::add_scalar:
+            return map([p](T x) { return x + p; });
+        case Unary::mul_scalar:
+            return map([p](T x) { return x * p; });
+        case Unary::rsub_scalar:
+            return map([p](T x) { return p - x; });
+        case Unary::rdiv_scalar:
+            return map([p](T x) { return p / x; });
+        case Unary::min_scalar:
+            return map([p](T x) { return p < x ? p : x; });
+        case Unary::max_scalar:
+            return map([p](T x) { return x < p ? p : x; });
+        case Unary::clamp:
+            return map([p, q](T x) {
+                const T low = x < p ? p : x;
+                return q < low ? q : low;
+            });
+        case Unary::positive:
+            return map([](T x) { return x > 0 ? T(1) : T(0); });
+        case Unary::inside:
+            return map([p, q](T x) { return p <= x && x <= q ? T(1) : T(0); });
+    }
+}
+
+void run_unary(const UnaryMap& m, std::int64_t first, std::int64_t last) {
+    if (m.dtype == DType::i64) {
+        return run_map<std::int64_t>(m, first, last, [](std::int64_t x) { return x; });
+    }
+    m.dtype == DType::f32 ? run_unary_as<float>(m, first, last)
+                          : run_unary_as<double>(m, first, last);
+}
+
+Status check_binary(const BinaryMap& m) {
+    return valid(is_float(m.dtype) && valid_result(m.shape, m.y));
+}
+
+template <class T>
+void run_binary_as(const BinaryMap& m, std::int64_t first, std::int64_t last) {
+    const auto map = [&](auto f) { run_map<T>(m, first, last, f); };
+    switch (m.op) {
+        case Binary::add:
+            return map([](T a, T b) { return a + b; });
+        case Binary::sub:
+            return map([](T a, T b) { return a - b; });
+        case Binary::mul:
+            return map([](T a, T b) { return a * b; });
+        case Binary::div:
+            return map([](T a, T b) { return a / b; });
+        case Binary::minimum:
+            return map([](T a, T b) { return a < b || a != a ? a : b; });
+        case Binary::maximum:
+            return map([](T a, T b) { return a > b || a != a ? a : b; });
+        case Binary::less:
+            return map([](T a, T b) { return a < b ? T(1) : T(0); });
+        case Binary::less_equal:
+            return map([](T a, T b) { return a <= b ? T(1) : T(0); });
+        case Binary::equal:
+            return map([](T a, T b) { return a == b ? T(1) : T(0); });
+        case Binary::relu_gradient:
+            return map([](T a, T b) { return b > 0 ? a : T(0); });
+        case Binary::tanh_gradient:
+            return map([](T a, T b) { return a * (1 - b * b); });
+    }
+}
+
+void run_binary(const BinaryMap& m, std::int64_t first, std::int64_t last) {
+    m.dtype == DType::f32 ? run_binary_as<float>(m, first, last)
+                          : run_binary_as<double>(m, first, last);
+}
+
+Status check_where(const WhereMap& m) {
+    return valid(is_float(m.dtype) && valid_result(m.shape, m.y));
+}
+
+template <class T>
+void where_unit(const WhereMap& m, std::int64_t unit) {
+    const Walk<4> walk(m.shape, {m.condition.strides, m.a.strides, m.b.strides, m.y.strides});
+    const T* condition = static_cast<const T*>(m.condition.data);
+    const T *a = static_cast<const T*>(m.a.data), *b = static_cast<const T*>(m.b.data);
+    T* y = static_cast<T*>(m.y.data);
+    walk.for_runs(block_range(unit, kBlock, elements(m.shape)),
+                  [&](const std::int64_t* at, std::int64_t n) {
+                      for (std::int64_t i = 0; i < n; ++i) {
+                          const T c = condition[at[0] + i * walk.stride(0)];
+                          const T va = a[at[1] + i * walk.stride(1)];
+                          const T vb = b[at[2] + i * walk.stride(2)];
+                          y[at[3] + i * walk.stride(3)] = c != 0 ? va : vb;
+                      }
+                  });
+}
+
+Status check_fill(const Fill& f) {
+    return valid(is_float(f.dtype) && f.n >= 0);
+}
+
+std::int64_t fill_units(const Fill& f) {
+    return ceil_div(f.n, kBlock);
+}
+
+template <class T>
+void fill_unit(const Fill& f, std::int64_t unit) {
+    const Range r = block_range(unit, kBlock, f.n);
+    std::fill_n(static_cast<T*>(f.y) + r.first, r.last - r.first, static_cast<T>(f.value));
+}
+
+}  // namespace
+
+CpuKernel<UnaryMap> unary() {
+    return {check_unary, map_units<UnaryMap>, run_unary};
+}
+
+CpuKernel<BinaryMap> binary() {
+    return {check_binary, map_units<BinaryMap>, run_binary};
+}
+
+CpuKernel<WhereMap> where() {
+    return {check_where, map_units<WhereMap>,
+            run_units<WhereMap, where_unit<float>, where_unit<double>>};
+}
+
+CpuKernel<Fill> fill() {
+    return {check_fill, fill_units, run_units<Fill, fill_unit<float>, fill_unit<double>>};
+}
+
+}  // namespace drydock::kernels::portable

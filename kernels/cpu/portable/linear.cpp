@@ -1,0 +1,123 @@
+// A linear layer and its gradients: tiles of the output with the activation in the tile's store.
+#include "kernels/api/linear.h"
+
+#include <cmath>
+
+#include "kernels/cpu/portable/portable.h"
+#include "kernels/cpu/portable/product.h"
+
+namespace drydock::kernels::portable {
+namespace {
+
+template <class Args>
+bool valid_layer(const Args& a) {
+    return is_float(a.dtype) && a.N >= 0 && a.I >= 1 && a.O >= 1;
+}
+
+Status check_forward(const LinearForward& a) {
+    return valid(valid_layer(a) && a.ldx >= a.I && a.ldy >= a.O);
+}
+
+std::int64_t forward_units(const LinearForward& a) {
+    return tile_count(a.N, a.O);
+}
+
+template <class T>
+void forward_unit(const LinearForward& a, std::int64_t unit) {
+    const TileRange t = tile_range(unit, a.N, a.O);
+    Tile<T> sums;
+    multiply(sums, view<T>(a.x, a.N, a.I, a.ldx).middleRows(t.row, t.rows),
+             view<T>(a.w, a.O, a.I, a.I).middleRows(t.column, t.columns).transpose());
+    if (a.bias != nullptr) {
+        sums.rowwise() += view<T>(a.bias, 1, a.O, a.O).row(0).segment(t.column, t.columns);
+    }
+    using Index = std::int64_t;
+    switch (a.activation) {
+        case Activation::none:
+            return store(sums, t, a.y, a.ldy, [](T v, Index, Index) { return v; });
+        case Activation::relu:
+            return store(sums, t, a.y, a.ldy, [](T v, Index, Index) { return v < 0 ? T(0) : v; });
+        case Activation::tanh:
+            return store(sums, t, a.y, a.ldy, [](T v, Index, Index) { return std::tanh(v); });
+    }
+}
+
+Status check_input_gradient(const LinearInputGradient& a) {
+    return valid(valid_layer(a) && a.lddy >= a.O && a.lddx >= a.I);
+}
+
+std::int64_t input_gradient_units(const LinearInputGradient& a) {
+    return tile_count(a.N, a.I);
+}
+
+template <class T>
+void input_gradient_unit(const LinearInputGradient& a, std::int64_t unit) {
+    const TileRange t = tile_range(unit, a.N, a.I);
+    Tile<T> sums;
+    multiply(sums, view<T>(a.dy, a.N, a.O, a.lddy).middleRows(t.row, t.rows),
+             view<T>(a.w, a.O, a.I, a.I).middleCols(t.column, t.columns));
+    const T* below = static_cast<const T*>(a.y_below) + t.row * a.I + t.column;
+    using Index = std::int64_t;
+    switch (a.activation_below) {
+        case Activation::none:
+            return store(sums, t, a.dx, a.lddx, [](T v, Index, Index) { return v; });
+        case Activation::relu:
+            return store(sums, t, a.dx, a.lddx,
+                         [&](T v, Index r, Index c) { return below[r * a.I + c] > 0 ? v : T(0); });
+        case Activation::tanh:
+            return store(sums, t, a.dx, a.lddx, [&](T v, Index r, Index c) {
+                const T y = below[r * a.I + c];
+                return v * (1 - y * y);
+            });
+    }
+}
+
+Status check_weight_gradient(const LinearWeightGradient& a) {
+    return valid(valid_layer(a) && a.lddy >= a.O && a.ldx >= a.I);
+}
+
+std::int64_t weight_gradient_units(const LinearWeightGradient& a) {
+    return tile_count(a.O, a.I);
+}
+
+// Rows are added in ascending order, in the units of the first column of tiles.
+template <class T>
+void bias_gradient(const LinearWeightGradient& a, const TileRange& t) {
+    T* db = static_cast<T*>(a.db) + t.row;
+    std::fill_n(db, t.rows, T(0));
+    for (std::int64_t n = 0; n < a.N; ++n) {
+        const T* dy = static_cast<const T*>(a.dy) + n * a.lddy + t.row;
+        for (std::int64_t o = 0; o < t.rows; ++o) db[o] += dy[o];
+    }
+}
+
+template <class T>
+void weight_gradient_unit(const LinearWeightGradient& a, std::int64_t unit) {
+    const TileRange t = tile_range(unit, a.O, a.I);
+    Tile<T> sums;
+    multiply(sums, view<T>(a.dy, a.N, a.O, a.lddy).middleCols(t.row, t.rows).transpose(),
+             view<T>(a.x, a.N, a.I, a.ldx).middleCols(t.column, t.columns));
+    store(sums, t, a.dw, a.I, [](T v, std::int64_t, std::int64_t) { return v; });
+    if (a.db != nullptr && t.column == 0) bias_gradient<T>(a, t);
+}
+
+}  // namespace
+
+CpuKernel<LinearForward> linear_forward() {
+    return {check_forward, forward_units,
+            run_units<LinearForward, forward_unit<float>, forward_unit<double>>};
+}
+
+CpuKernel<LinearInputGradient> linear_input_gradient() {
+    return {
+        check_input_gradient, input_gradient_units,
+        run_units<LinearInputGradient, input_gradient_unit<float>, input_gradient_unit<double>>};
+}
+
+CpuKernel<LinearWeightGradient> linear_weight_gradient() {
+    return {
+        check_weight_gradient, weight_gradient_units,
+        run_units<LinearWeightGradient, weight_gradient_unit<float>, weight_gradient_unit<double>>};
+}
+
+}  // namespace drydock::kernels::portable
