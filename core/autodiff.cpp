@@ -1,0 +1,132 @@
+// Reverse mode: the adjoint of a program is more nodes of the same program.
+#include "core/autodiff.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "core/ops/ops.h"
+
+namespace drydock {
+
+AdjointCall::AdjointCall(Graph& graph, const Node& node, std::vector<Tensor> cotangents,
+                         std::vector<bool> wanted)
+    : graph_(graph),
+      node_(node),
+      cotangents_(std::move(cotangents)),
+      wanted_(std::move(wanted)),
+      results_(static_cast<std::size_t>(node.input_count)) {}
+
+Tensor scale_by_cotangent(Tensor g, Tensor x) {
+    const Value& v = g.value();
+    if (v.def >= 0) {
+        const Node& node = g.graph().program().node(v.def);
+        if (node.op == Op::fill && node.attributes.p == 1.0) return x;
+    }
+    return g * x;
+}
+
+std::vector<bool> Graph::values_reached_from(ParameterGroup& group) const {
+    std::vector<bool> reached(program_.values.size(), false);
+    for (int i = 0; i < group.count(); ++i) {
+        const auto known = persistent_.find(
+            persistent_key(group.parameters(), group.spec(i).shape, group.offset(i)));
+        if (known != persistent_.end()) reached[static_cast<std::size_t>(known->second)] = true;
+    }
+    for (const Node& node : program_.nodes) {
+        bool any = false;
+        for (int i = 0; i < node.input_count; ++i) {
+            any = any || reached[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(i)])];
+        }
+        for (int i = 0; i < node.output_count; ++i) {
+            const ValueId id = node.outputs[static_cast<std::size_t>(i)];
+            reached[static_cast<std::size_t>(id)] = any && value(id).differentiable;
+        }
+    }
+    return reached;
+}
+
+// A forward value that a step has overwritten since must not be read by the backward pass.
+void Graph::check_readable(const NewNode& fresh) const {
+    if (backward_of_ < 0) return;
+    const Node& forward = program_.node(backward_of_);
+    const auto& read = read_at_[static_cast<std::size_t>(backward_of_)];
+    for (const Tensor& input : fresh.inputs) {
+        if (input.value().storage != Storage::persistent) continue;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(forward.input_count); ++i) {
+            if (forward.inputs[i] != input.id()) continue;
+            const auto buffer = static_cast<std::size_t>(input.value().buffer);
+            const std::int64_t now = buffer < versions_.size() ? versions_[buffer] : 0;
+            if (now != read[i]) {
+                throw Error(fmt::format(
+                    "[gradients] the backward pass of '{}' would read '{}', which a step has "
+                    "overwritten since; form this gradient before that step",
+                    program_.describe(forward), state_.buffer(input.value().buffer).name));
+            }
+        }
+    }
+}
+
+void Graph::backward(NodeId id, std::vector<Tensor>& cotangents, const std::vector<bool>& reached) {
+    const Node node = program_.node(id);
+    std::vector<Tensor> given;
+    bool any = false;
+    for (int i = 0; i < node.output_count; ++i) {
+        given.push_back(cotangents[static_cast<std::size_t>(node.outputs[static_cast<std::size_t>(i)])]);
+        any = any || given.back();
+    }
+    std::vector<bool> wanted;
+    bool wants_any = false;
+    for (int i = 0; i < node.input_count; ++i) {
+        wanted.push_back(reached[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(i)])]);
+        wants_any = wants_any || wanted.back();
+    }
+    if (!any || !wants_any || !info(node.op).adjoint) return;
+
+    const std::string of = node.label >= 0 ? program_.labels[static_cast<std::size_t>(node.label)] : "";
+    const Label label(*this, of.empty() ? "" : of + " gradient");
+    backward_of_ = id;
+    AdjointCall call(*this, node, given, wanted);
+    info(node.op).adjoint(call);
+    backward_of_ = -1;
+    for (std::size_t i = 0; i < call.results().size(); ++i) {
+        Tensor part = call.results()[i];
+        if (!part || !wanted[i]) continue;
+        const Shape& want = value(node.inputs[i]).shape;
+        if (!(part.shape() == want)) {
+            throw Error(fmt::format("[gradients] the adjoint of '{}' gave {} for an input {}",
+                                    program_.describe(node), to_string(part.shape()), to_string(want)));
+        }
+        Tensor& sum = cotangents[static_cast<std::size_t>(node.inputs[i])];
+        sum = sum ? sum + part : part;
+    }
+}
+
+void Graph::gradients(Tensor loss, ParameterGroup& group) {
+    if (loss.size() != 1) {
+        throw Error(fmt::format("[gradients] expected a scalar loss, got {}; take its mean or sum",
+                                to_string(loss.shape())));
+    }
+    if (!group.trainable()) {
+        throw Error(fmt::format("[gradients] group '{}' is not trainable", group.name()));
+    }
+    const std::vector<bool> reached = values_reached_from(group);
+    std::vector<Tensor> cotangents(program_.values.size());
+    const auto last = static_cast<NodeId>(program_.nodes.size()) - 1;
+    cotangents[static_cast<std::size_t>(loss.id())] = fill(*this, loss.shape(), 1.0);
+    for (NodeId id = last; id >= 0; --id) backward(id, cotangents, reached);
+
+    for (int i = 0; i < group.count(); ++i) {
+        const Tensor parameter = this->parameter(group, i);
+        const auto slot = static_cast<std::size_t>(parameter.id());
+        if (slot >= cotangents.size() || !cotangents[slot]) {
+            throw Error(fmt::format("[gradients] the loss does not depend on parameter '{}' of group "
+                                    "'{}'; use it or move it to another group", group.spec(i).name,
+                                    group.name()));
+        }
+        const Label label(*this, group.spec(i).name + " gradient");
+        const Tensor place = persistent(group.gradients(), group.spec(i).shape, group.offset(i), false);
+        append({Op::store, {cotangents[slot], place}, {}, {}, real()});
+    }
+}
+
+}  // namespace drydock

@@ -1,0 +1,79 @@
+// Recorded updates made ready to run: planned, lowered to kernel calls, and replayed. A replay
+// allocates nothing, locks nothing and reads nothing back.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/lowering.h"
+#include "core/passes.h"
+#include "core/planner.h"
+
+namespace drydock {
+
+struct ExecutableOptions {
+    Passes passes;
+    PlanOptions plan;
+    // After every node, look for NaN and infinity; the first found ends run() with an Error that
+    // names the node.
+    bool check_numerics = false;
+};
+
+class Executable {
+  public:
+    explicit Executable(State& state, ExecutableOptions options = {});
+
+    // Plans and lowers a program; returns its index. All programs share one arena of temporaries.
+    std::size_t add(Program program);
+
+    // Which program runs at step k; by default always the first.
+    void set_schedule(std::function<std::size_t(std::int64_t step)> schedule);
+
+    // Replays n updates from where the step counter stands.
+    void run(std::int64_t n);
+
+    // The passed program and its plan, for dumps and tests.
+    const Program& program(std::size_t index = 0) const { return programs_[index].program; }
+    const Plan& plan(std::size_t index = 0) const { return programs_[index].plan; }
+    // Elements of a kept value after run(), row-major.
+    std::vector<double> read(ValueId id, std::size_t index = 0) const;
+
+    // From now on, notes when each kernel call ran; write_profile then writes what was noted in
+    // Chrome's trace format, which Perfetto opens. Notes are kept for at most `calls` kernel calls.
+    void start_profile(std::size_t calls);
+    void write_profile(const std::string& path) const;
+
+  private:
+    struct Entry {
+        Program program;
+        Plan plan;
+        std::vector<std::byte*> addresses;
+        CallStore calls;
+        std::vector<Step> steps;
+    };
+    struct Note {
+        const Entry* entry;
+        NodeId node;
+        std::int64_t begin_ns, end_ns;
+    };
+
+    void resolve_addresses(Entry& entry);
+    void replay(const Entry& entry);
+    void replay_watched(const Entry& entry);
+    void check_outputs(const Entry& entry, NodeId id) const;
+
+    State& state_;
+    ExecutableOptions options_;
+    Arena arena_;
+    std::byte* planned_;
+    std::deque<Entry> programs_;
+    std::function<std::size_t(std::int64_t)> schedule_;
+    std::vector<Note> notes_;
+    std::size_t note_count_ = 0;
+};
+
+}  // namespace drydock

@@ -1,0 +1,95 @@
+// Every operation that a program can be written with. Each family's builders, shape rules and
+// adjoints stand side by side in one file of this folder. Shapes that do not fit throw Error.
+#pragma once
+
+#include <vector>
+
+#include "core/graph.h"
+#include "kernels/api/kernel.h"
+
+namespace drydock {
+
+using kernels::Activation;
+
+// --- elementwise.cpp: shapes broadcast by NumPy's rules ---
+Tensor operator+(Tensor a, Tensor b);
+Tensor operator-(Tensor a, Tensor b);
+Tensor operator*(Tensor a, Tensor b);
+Tensor operator/(Tensor a, Tensor b);
+Tensor operator+(Tensor x, double p);
+Tensor operator+(double p, Tensor x);
+Tensor operator-(Tensor x, double p);
+Tensor operator-(double p, Tensor x);
+Tensor operator*(Tensor x, double p);
+Tensor operator*(double p, Tensor x);
+Tensor operator/(Tensor x, double p);
+Tensor operator/(double p, Tensor x);
+Tensor operator-(Tensor x);
+Tensor exp(Tensor x);
+Tensor log(Tensor x);
+Tensor sqrt(Tensor x);
+Tensor square(Tensor x);
+Tensor abs(Tensor x);  // derivative 0 at 0
+Tensor relu(Tensor x);
+Tensor tanh(Tensor x);
+Tensor sigmoid(Tensor x);
+Tensor softplus(Tensor x);
+Tensor minimum(Tensor a, Tensor b);  // at a tie each side gets half of the gradient
+Tensor maximum(Tensor a, Tensor b);
+Tensor minimum(Tensor x, double p);
+Tensor maximum(Tensor x, double p);
+Tensor clamp(Tensor x, double low, double high);  // derivative 1 on [low, high], 0 outside
+// 1 where true and 0 elsewhere; no derivative.
+Tensor positive(Tensor x);
+Tensor less(Tensor a, Tensor b);
+Tensor less_equal(Tensor a, Tensor b);
+Tensor equal(Tensor a, Tensor b);
+// condition != 0 ? a : b
+Tensor where(Tensor condition, Tensor a, Tensor b);
+// A constant.
+Tensor fill(Graph& graph, const Shape& shape, double value);
+
+// --- shape.cpp ---
+// The same values, through which no gradient flows.
+Tensor detach(Tensor x);
+Tensor reshape(Tensor x, const Shape& shape);
+// Elements [begin, end) along an axis; a view.
+Tensor slice(Tensor x, int axis, std::int64_t begin, std::int64_t end);
+// A view that repeats dimensions of 1 and adds leading ones.
+Tensor broadcast_to(Tensor x, const Shape& shape);
+// Sums the dimensions that broadcasting from `shape` would have repeated.
+Tensor sum_to(Tensor x, const Shape& shape);
+Tensor concat(const std::vector<Tensor>& parts, int axis);
+// Zeros with `x` at position `begin` along an axis whose new length is `length`.
+Tensor pad(Tensor x, int axis, std::int64_t begin, std::int64_t length);
+// x itself where it is contiguous, else a copy that is.
+Tensor contiguous(Tensor x);
+// Rows of a table (R, ...) by i64 indices (N): (N, ...).
+Tensor gather_rows(Tensor table, Tensor indices);
+// Row counters.step of a table (steps, ...): its remaining dimensions.
+Tensor select_row(Tensor table);
+
+// --- reduce.cpp: over one axis, which disappears, or over all elements to a scalar ---
+Tensor sum(Tensor x, int axis);
+Tensor sum(Tensor x);
+Tensor mean(Tensor x, int axis);
+Tensor mean(Tensor x);
+Tensor max(Tensor x, int axis);  // the gradient is shared equally among equal maxima
+Tensor min(Tensor x, int axis);
+Tensor logsumexp(Tensor x, int axis);
+
+// --- linear.cpp ---
+// op(a) op(b) for (M, K) and (K, N), op being the transposition where the flag is set.
+Tensor matmul(Tensor a, Tensor b, bool transpose_a = false, bool transpose_b = false);
+// activation(x w^T + bias) for x (N, I), w (O, I), bias (O) or empty.
+Tensor linear(Tensor x, Tensor w, Tensor bias, Activation activation = Activation::none);
+
+// --- losses.cpp ---
+// mean (a - b)^2
+Tensor mse(Tensor a, Tensor b);
+// mean |expectile - 1(u < 0)| u^2, u = target - prediction (IQL, eq. 5)
+Tensor expectile_loss(Tensor u, double expectile);
+// Log-density (N) of x (N, A) under Gaussians of mean (N, A) and log standard deviation (A).
+Tensor gaussian_log_prob(Tensor mean, Tensor log_std, Tensor x);
+
+}  // namespace drydock

@@ -1,0 +1,44 @@
+// The engine's own threads. Between two runs they are parked; inside one they spin briefly, so that
+// the many short nodes of an update do not pay for a wake-up each.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace drydock {
+
+class ThreadPool {
+  public:
+    using Function = void (*)(const void* context, std::int64_t first, std::int64_t last);
+
+    // `threads` counts the calling thread: 1 starts none.
+    explicit ThreadPool(int threads);
+    ~ThreadPool();
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+
+    int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+    // Calls function(context, i, i + 1) once for every i in [0, units), on any thread, and returns
+    // when all are done. Not reentrant; one caller at a time.
+    void run(std::int64_t units, Function function, const void* context);
+
+  private:
+    void work();
+    void take_units();
+
+    // A job is open while epoch_ is odd. A worker announces itself in active_ and then looks at the
+    // epoch again: either it sees that the job was closed, or the closing caller sees the worker.
+    alignas(64) std::atomic<std::uint64_t> epoch_{0};
+    alignas(64) std::atomic<std::int64_t> next_{0};
+    alignas(64) std::atomic<int> active_{0};
+    std::atomic<bool> stop_{false};
+    std::int64_t units_ = 0;
+    Function function_ = nullptr;
+    const void* context_ = nullptr;
+    std::vector<std::thread> workers_;
+};
+
+}  // namespace drydock
