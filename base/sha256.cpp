@@ -50,22 +50,26 @@ void Sha256::compress(const unsigned char* block) {
         const std::uint32_t s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10;
         w[t] = w[t - 16] + s0 + w[t - 7] + s1;
     }
-    std::uint32_t s[8];
-    std::memcpy(s, state_, sizeof s);
+    std::uint32_t a = state_[0], b = state_[1], c = state_[2], d = state_[3];
+    std::uint32_t e = state_[4], f = state_[5], g = state_[6], h = state_[7];
     for (int t = 0; t < 64; ++t) {
-        const std::uint32_t e = s[4];
-        const std::uint32_t a = s[0];
-        const std::uint32_t choice = (e & s[5]) ^ (~e & s[6]);
-        const std::uint32_t majority = (a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]);
+        const std::uint32_t choice = (e & f) ^ (~e & g);
+        const std::uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
         const std::uint32_t t1 =
-            s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + choice + kRound[t] + w[t];
+            h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + choice + kRound[t] + w[t];
         const std::uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + majority;
-        std::memmove(s + 1, s, 7 * sizeof s[0]);
-        s[4] += t1;
-        s[0] = t1 + t2;
+        h = g;
+        g = f;
+        f = e;
+        e = d + t1;
+        d = c;
+        c = b;
+        b = a;
+        a = t1 + t2;
     }
+    const std::uint32_t result[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; ++i) {
-        state_[i] += s[i];
+        state_[i] += result[i];
     }
 }
 
