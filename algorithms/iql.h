@@ -1,0 +1,34 @@
+// Implicit Q-Learning: Kostrikov, Nair, Levine, "Offline Reinforcement Learning with Implicit
+// Q-Learning", ICLR 2022. docs/algorithms/iql.md goes equation by equation.
+#pragma once
+
+#include "algorithms/algorithm.h"
+
+namespace drydock::algorithms {
+
+struct IqlSettings {
+    CommonSettings common;
+    double discount = 0.99;
+    double expectile = 0.7;          // eq. 5
+    double temperature = 3.0;        // beta of eq. 7
+    double exp_advantage_max = 100;  // cap of eq. 7's weight
+    double polyak = 0.005;           // share of the critic that goes into its target per update
+    double v_learning_rate = 3e-4;
+    double q_learning_rate = 3e-4;
+    double actor_learning_rate = 3e-4;
+    std::string actor_learning_rate_schedule = "cosine";
+    double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+    double log_std_min = -20.0, log_std_max = 2.0;
+    bool deterministic_policy = false;  // squared error instead of log-likelihood
+    double max_action = 1.0;            // of the environment; the update itself works in [-1, 1]
+    LayerSizes layer_sizes;             // of q1, q2, v, actor
+};
+
+// Adds the groups `value`, `critics`, `critic_targets` and `actor` to `state`; layer_sizes must hold
+// all four networks. The settings are copied.
+std::unique_ptr<Algorithm> make_iql(State& state, const IqlSettings& settings);
+
+// Its settings by name and its presets (iql_settings.cpp).
+std::unique_ptr<Recipe> make_iql_recipe();
+
+}  // namespace drydock::algorithms

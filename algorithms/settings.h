@@ -1,0 +1,54 @@
+// Named settings: one name for each, in --set, config.toml, presets and traces.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace drydock::algorithms {
+
+// Layer sizes by network: {"q1": [23, 256, 256, 1], ...}.
+using LayerSizes = std::map<std::string, std::vector<std::int64_t>>;
+
+// The settings of an algorithm by name. It points at the fields of a settings struct, which must
+// outlive it and not move.
+class Settings {
+  public:
+    using Field = std::variant<double*, std::int64_t*, bool*, std::string*, LayerSizes*>;
+    // What a field may hold: a closed or open range for numbers, a list for texts.
+    struct Limits {
+        double low = 0, high = 0;           // numbers; NaN passes neither
+        bool open = false;                  // exclude low and high themselves
+        std::vector<std::string> choices{};  // texts; empty accepts all
+    };
+
+    void add(const std::string& name, Field field, const std::string& help, Limits limits);
+
+    // Sets a field from text: a number, true or false, a word, or JSON for layer_sizes; "null" and
+    // "inf" mean infinity for a number that allows it. Throws Error (usage) for an unknown name (and
+    // names the nearest), a text of the wrong form, or a value out of range.
+    void set(const std::string& name, const std::string& text);
+    // The value as text that set() takes back to the same bits.
+    std::string get(const std::string& name) const;
+    bool contains(const std::string& name) const;
+    const std::string& help(const std::string& name) const;
+    // The type, for writers: "number", "integer", "boolean", "text" or "layers".
+    const char* type(const std::string& name) const;
+    // In the order they were added.
+    const std::vector<std::string>& names() const { return names_; }
+
+  private:
+    struct Entry {
+        Field field;
+        std::string help;
+        Limits limits;
+    };
+    const Entry& entry(const std::string& name) const;
+
+    std::vector<std::string> names_;
+    std::map<std::string, Entry> entries_;
+};
+
+}  // namespace drydock::algorithms

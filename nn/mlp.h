@@ -1,0 +1,47 @@
+// Multi-layer perceptrons: the networks of all algorithms but Decision Transformer.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/linear.h"
+
+namespace drydock::nn {
+
+struct MlpSpec {
+    std::vector<std::int64_t> layer_sizes;  // input, hidden..., output
+    Activation hidden = Activation::relu;
+    Activation output = Activation::none;
+    Initializer weights = Initializer::pytorch_default;
+    double gain = 1.0;         // of hidden layers
+    double output_gain = 1.0;  // of the last layer
+    Initializer biases = Initializer::pytorch_default;
+};
+
+class Mlp {
+  public:
+    // Adds "NAME.layers.K.weight" and ".bias", K counting linear layers from 0. Throws Error for
+    // fewer than two sizes or one that is not positive.
+    Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec);
+
+    // (N, input) -> (N, output)
+    Tensor operator()(Tensor x) const;
+    std::int64_t input_size() const { return sizes_.front(); }
+    std::int64_t output_size() const { return sizes_.back(); }
+
+  private:
+    std::vector<std::int64_t> sizes_;
+    std::vector<Linear> layers_;
+};
+
+// An Mlp with one output, as a vector: (N, input) -> (N). State values and action values.
+class ScalarMlp {
+  public:
+    ScalarMlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec);
+    Tensor operator()(Tensor x) const;
+
+  private:
+    Mlp mlp_;
+};
+
+}  // namespace drydock::nn
