@@ -15,6 +15,8 @@ if(DRYDOCK_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
 
 # Warnings, sanitizers and contraction, applied to every target of ours.
 # -ffp-contract=off: a product and a sum become one fma only where the source says so; results then
