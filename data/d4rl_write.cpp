@@ -17,11 +17,11 @@ namespace {
 
 constexpr unsigned kGzipLevel = 6;
 constexpr std::int64_t kChunkBytes = 1 << 18;  // below the library's default cache of 1 MiB
+constexpr std::size_t kMemoryStep = 1 << 24;   // by which the file grows in memory
 
 void check(bool done, const char* what) {
     if (!done) {
-        throw Error(fmt::format("expected to write {}, got \"{}\"; is the disk full?", what,
-                                hdf5::last_error()));
+        throw Error(fmt::format("expected to write {}, got \"{}\"", what, hdf5::last_error()));
     }
 }
 
@@ -68,17 +68,14 @@ void write_attribute(hid_t file, const std::string& name, const std::string& val
     check(attribute && H5Awrite(attribute.get(), type.get(), &text) >= 0, "an attribute");
 }
 
-void write_file(const std::string& path, const Dataset& data) {
-    const hdf5::Session session;
-    hdf5::File file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
-    check(static_cast<bool>(file), "a new file");
+void write_columns(hid_t file, const Dataset& data) {
     const hdf5::Type boolean = boolean_type();
     const auto numbers = [&](const char* name, const std::vector<float>& column,
                              std::int64_t width) {
-        write_column(file.get(), name, H5T_IEEE_F32LE, column.data(), data.rows, width);
+        write_column(file, name, H5T_IEEE_F32LE, column.data(), data.rows, width);
     };
     const auto flags = [&](const char* name, const std::vector<std::uint8_t>& column) {
-        write_column(file.get(), name, boolean.get(), column.data(), data.rows, 0);
+        write_column(file, name, boolean.get(), column.data(), data.rows, 0);
     };
     numbers("observations", data.observations, data.observation_size);
     numbers("actions", data.actions, data.action_size);
@@ -88,18 +85,44 @@ void write_file(const std::string& path, const Dataset& data) {
     if (data.has_next_observations()) {
         numbers("next_observations", data.next_observations, data.observation_size);
     }
-    for (const auto& [name, value] : data.attributes) write_attribute(file.get(), name, value);
-    check(H5Fflush(file.get(), H5F_SCOPE_LOCAL) >= 0 && file.close(), "the end of the file");
+    for (const auto& [name, value] : data.attributes) write_attribute(file, name, value);
 }
 
-void sync(const std::string& path) {
-    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool done = descriptor >= 0 && fsync(descriptor) == 0;
+void save(const std::string& path, const char* bytes, std::size_t size) {
+    const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool done = descriptor >= 0;
+    for (std::size_t saved = 0; done && saved < size;) {
+        const ssize_t count = write(descriptor, bytes + saved, size - saved);
+        if (count < 0 && errno == EINTR) continue;
+        done = count > 0;
+        if (done) saved += static_cast<std::size_t>(count);
+    }
+    done = done && fsync(descriptor) == 0;
     const int reason = errno;
     if (descriptor >= 0) close(descriptor);
     if (!done) {
-        throw Error(fmt::format("expected to sync the file, got \"{}\"", std::strerror(reason)));
+        throw Error(
+            fmt::format("expected to write {} bytes, got \"{}\"; free some space or write "
+                        "elsewhere",
+                        size, std::strerror(reason)));
     }
+}
+
+// The library builds the file in memory and this file saves it: after a write that failed on a full
+// disk, HDF5 1.10 cannot close the file and crashes when the program ends.
+void write_file(const std::string& path, const Dataset& data) {
+    const hdf5::Session session;
+    const hdf5::Properties access(H5Pcreate(H5P_FILE_ACCESS));
+    check(H5Pset_fapl_core(access.get(), kMemoryStep, false) >= 0, "a new file");
+    hdf5::File file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
+    check(static_cast<bool>(file), "a new file");
+    write_columns(file.get(), data);
+    check(H5Fflush(file.get(), H5F_SCOPE_LOCAL) >= 0, "the end of the file");
+    const ssize_t size = H5Fget_file_image(file.get(), nullptr, 0);
+    void* handle = nullptr;  // to the driver's pointer to its memory
+    check(size > 0 && H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &handle) >= 0,
+          "the end of the file");
+    save(path, *static_cast<const char**>(handle), static_cast<std::size_t>(size));
 }
 
 }  // namespace
@@ -109,7 +132,6 @@ void write_d4rl(const std::string& path, const Dataset& dataset) {
     const std::string temporary = fmt::format("{}.partial-{}", path, getpid());
     try {
         write_file(temporary, dataset);
-        sync(temporary);
         if (std::rename(temporary.c_str(), path.c_str()) != 0) {
             throw Error(
                 fmt::format("expected to rename {}, got \"{}\"", temporary, std::strerror(errno)));

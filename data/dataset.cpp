@@ -59,6 +59,14 @@ std::vector<Episode> cut_episodes(const Dataset& dataset, std::int64_t max_episo
     return episodes;
 }
 
+double return_of(const Dataset& dataset, const Episode& episode) {
+    double sum = 0;
+    for (std::int64_t i = episode.first; i < episode.last_exclusive; ++i) {
+        sum += double{dataset.rewards[static_cast<std::size_t>(i)]};
+    }
+    return sum;
+}
+
 void validate(const Dataset& dataset) {
     if (dataset.rows <= 0 || dataset.observation_size <= 0 || dataset.action_size <= 0) {
         throw Error(

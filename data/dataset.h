@@ -57,6 +57,9 @@ struct Episode {
 // Episodes cover all rows in order.
 std::vector<Episode> cut_episodes(const Dataset& dataset, std::int64_t max_episode_steps = 0);
 
+// Undiscounted sum of an episode's rewards, in the order of the rows.
+double return_of(const Dataset& dataset, const Episode& episode);
+
 // Throws drydock::Error unless there are rows, every column has the length that `rows` and the
 // sizes demand, flags are 0 or 1 and every number is finite. The text names the column, the first
 // bad row and the number of bad values. Readers and writers call it.

@@ -63,11 +63,7 @@ void measure_episodes(const Dataset& data, const std::vector<Episode>& episodes,
             out.cut_rows += episode.length();
             continue;
         }
-        double sum = 0;
-        for (std::int64_t i = episode.first; i < episode.last_exclusive; ++i) {
-            sum += double{data.rewards[static_cast<std::size_t>(i)]};
-        }
-        returns.push_back(sum);
+        returns.push_back(return_of(data, episode));
         lengths.push_back(static_cast<double>(episode.length()));
     }
     out.episodes = static_cast<std::int64_t>(episodes.size());
