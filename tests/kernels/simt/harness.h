@@ -30,7 +30,7 @@ inline std::vector<float> random_values(std::int64_t n, std::uint32_t seed) {
 // Calls run() with the threads in ascending, descending and two shuffled orders.
 template <class Run>
 void for_each_order(Run&& run) {
-    const auto with = [&](Order order, std::uint64_t seed, const char* name) {
+    const auto with = [&](Order order, std::uint64_t seed, const std::string& name) {
         INFO("thread order: ", name);
         set_order(order, seed);
         run();

@@ -207,6 +207,23 @@ TEST_CASE("linear weight and bias gradients equal the oracle for every shape and
     simt::check_no_reports();
 }
 
+TEST_CASE("linear weight gradient has the same bits in every order") {
+    const Shape s{130, 40, 70};
+    const auto dy = simt::random_values(s.N * s.O, 12), x = simt::random_values(s.N * s.I, 13);
+    std::vector<std::vector<float>> results;
+    simt::for_each_order([&] {
+        DeviceArray<float> ddy(dy), dx(x), dw(static_cast<std::size_t>(s.O * s.I)), db(70);
+        const LinearWeightGradient args{DType::f32, s.N,       s.I, s.O,       ddy.data(),
+                                        s.O,        dx.data(), s.I, dw.data(), db.data()};
+        REQUIRE(linear_weight_gradient(args, nullptr) == Status::ok);
+        results.push_back(dw.host());
+        const auto bias = db.host();
+        results.back().insert(results.back().end(), bias.begin(), bias.end());
+    });
+    for (const auto& result : results) CHECK(result == results[0]);
+    simt::check_no_reports();
+}
+
 TEST_CASE("linear forward of NaN through relu is NaN") {
     DeviceArray<float> x{NAN}, w{1.0f}, y(1);
     const LinearForward args{DType::f32, Activation::relu, 1,       1,        1, x.data(),
