@@ -40,7 +40,7 @@ TEST_CASE("files in D4RL's layout have the facts that their description gives") 
     for (const Expected& want : kFiles) {
         const std::filesystem::path path = folder() / want.file;
         if (!std::filesystem::exists(path)) {
-            MESSAGE("skipped: no " << want.file << "; set DRYDOCK_DATA to its folder");
+            MESSAGE("skipped: no " << std::string(want.file) << "; set DRYDOCK_DATA to its folder");
             continue;
         }
         CAPTURE(std::string(want.file));
