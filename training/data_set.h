@@ -1,0 +1,51 @@
+// From a data file to what an update reads: transitions, transformed, normalised, checked.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "algorithms/algorithm.h"
+#include "data/normalizer.h"
+#include "data/transitions.h"
+#include "envs/environment.h"
+
+namespace drydock::training {
+
+// The map from the policy's actions in [-1, 1] to the environment's: a = scale * x + bias, within
+// [low, high]. All are (action_size).
+struct ActionMap {
+    std::vector<float> low, high, scale, bias;
+
+    static ActionMap from_bounds(std::vector<float> low, std::vector<float> high);
+};
+
+// Data ready for training, and what the policy file has to know of it.
+struct TrainingData {
+    std::string name;  // the file's stem, "hopper-medium-expert-v2"
+    std::string path;
+    std::string sha256;             // of the file
+    data::Transitions transitions;  // observations normalised, actions in [-1, 1]
+    data::Normalizer normalizer;
+    ActionMap actions;
+    // Some observations as they are in the file, (golden_rows, observation_size).
+    std::vector<float> golden_observations;
+    std::int64_t golden_rows = 0;
+    double reward_divisor = 1.0;  // rewards were divided by it, for return_range
+};
+
+// Reads a D4RL file and prepares it as `recipe` (its common settings and max_action) says.
+// `environment` may be null: bounds are then +-max_action and the time limit CORL's 1000. Throws
+// Error for what data::read_d4rl refuses, sizes that differ from the environment's, and actions
+// outside the bounds.
+TrainingData load_training_data(const std::string& path, algorithms::Recipe& recipe,
+                                const envs::EnvironmentInfo* environment);
+
+// The same from a data set in memory.
+TrainingData prepare_training_data(const data::Dataset& dataset, algorithms::Recipe& recipe,
+                                   const envs::EnvironmentInfo* environment);
+
+// "hopper-medium-expert" of ".../hopper-medium-expert-v2.hdf5": what selects a preset's row.
+std::string preset_key(const std::string& path);
+
+}  // namespace drydock::training

@@ -1,0 +1,44 @@
+// Scores a policy file: the runtime acts in the environment, as it would where it is embedded.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace drydock::training {
+
+struct EvaluationOptions {
+    std::string environment;
+    std::int64_t episodes = 10;
+    std::uint64_t seed = 0;
+    int threads = 0;  // 0: all cores; the results do not depend on it
+};
+
+// Episode i of seed s starts from the stream (s, i).
+struct EpisodeResult {
+    std::int64_t episode = 0;
+    double episode_return = 0;    // undiscounted
+    std::int64_t length = 0;      // steps
+    std::optional<double> score;  // normalised, where the environment has references
+    std::int64_t fallbacks = 0;   // steps at which a non-finite value made the policy fall back
+};
+
+struct Evaluation {
+    std::string environment;
+    std::uint64_t seed = 0;
+    std::vector<EpisodeResult> episodes;
+    double return_mean = 0, return_std = 0;  // of the population, divisor n
+    double length_mean = 0;
+    std::optional<double> score_mean, score_std;
+};
+
+// Evaluates the policy in a file's bytes; `name` is for error texts. Throws Error for a policy that
+// does not load, an unknown environment (usage), sizes that differ, and episodes < 1 (usage).
+Evaluation evaluate_policy(std::span<const std::byte> file, const std::string& name,
+                           const EvaluationOptions& options);
+// The same for a file, or for a run folder's policy.safetensors.
+Evaluation evaluate_policy(const std::string& path, const EvaluationOptions& options);
+
+}  // namespace drydock::training

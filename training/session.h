@@ -1,0 +1,77 @@
+// A run in memory: device, state, networks, data columns and the recorded update.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "algorithms/algorithm.h"
+#include "core/executable.h"
+#include "data/transitions.h"
+
+namespace drydock::training {
+
+struct SessionOptions {
+    int threads = 0;  // 0: all cores
+    std::string isa;  // "": DRYDOCK_ISA, or the best there is
+    DType real = DType::f32;
+    std::uint64_t seed = 0;
+    std::int64_t metric_rows = 1024;  // updates that the metric ring keeps
+    bool check_numerics = false;
+};
+
+class Session {
+  public:
+    // Makes the state and the networks, first values drawn from the seed. Fits `recipe` to the
+    // sizes.
+    Session(algorithms::Recipe& recipe, std::int64_t observation_size, std::int64_t action_size,
+            const SessionOptions& options);
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    // Copies the transitions into the device's columns; once.
+    void add_data(const data::Transitions& transitions);
+    // Records and plans the update; once, after add_data. Streams are injected before it.
+    void record_update();
+    // Runs n updates. Throws Error under check_numerics when a value is not finite.
+    void run(std::int64_t n) { updates_->run(n); }
+
+    // The actions in [-1, 1] of normalised observations (n, observation_size), by the batched
+    // forward pass of the engine. Leaves the step counter as it is.
+    std::vector<float> act(std::span<const float> observations);
+
+    State& state() { return *state_; }
+    const Device& device() const { return device_; }
+    algorithms::Algorithm& algorithm() { return *algorithm_; }
+    Executable& updates() { return *updates_; }
+    std::int64_t step() const { return state_->counters().step; }
+    std::int64_t observation_size() const { return observation_size_; }
+    std::int64_t action_size() const { return action_size_; }
+
+  private:
+    std::int64_t observation_size_, action_size_, batch_size_;
+    Device device_;
+    std::unique_ptr<State> state_;
+    std::unique_ptr<algorithms::Algorithm> algorithm_;
+    std::unique_ptr<Executable> updates_;
+    BufferId columns_[5] = {-1, -1, -1, -1, -1};
+    // The program of act(), for as many rows as were last asked for.
+    struct Forward;
+    std::unique_ptr<Forward> forward_;
+    ExecutableOptions executable_options_;
+
+  public:
+    ~Session();
+};
+
+// Where a parameter lives.
+struct ParameterRef {
+    ParameterGroup* group;
+    int index;
+    const ParameterSpec& spec() const { return group->spec(index); }
+};
+// The parameter of that name, or nothing.
+std::optional<ParameterRef> find_parameter(State& state, const std::string& name);
+
+}  // namespace drydock::training

@@ -1,0 +1,52 @@
+// Replays a trace of a published implementation and says how far drydock strays from it.
+// docs/traces.md describes the file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/safetensors.h"
+
+namespace drydock::training {
+
+struct TraceOptions {
+    int threads = 1;
+    std::string isa;  // of the fp32 replay; "": DRYDOCK_ISA, or the best there is
+    // Replaces the fp32 metrics' tolerance of 1e-4; the parameters' is 50 times as large.
+    std::optional<double> tolerance;
+};
+
+// Metrics: the largest |got - want| / max(|want|, mean |want| over the rows), and the row where it
+// is. Parameters: ||got - want|| / ||want|| in the 2-norm; row is -1.
+struct Deviation {
+    std::string name;
+    double largest = 0;
+    std::int64_t row = -1;
+    bool passed = false;
+};
+
+// One replay of all updates.
+struct TraceReplay {
+    std::string precision;  // "fp32" or "fp64"
+    std::string isa;
+    double metric_tolerance = 0, parameter_tolerance = 0;
+    std::vector<Deviation> metrics, parameters;  // in order of names
+    bool passed = false;
+};
+
+struct TraceReport {
+    std::string algorithm, preset, generator;
+    std::int64_t steps = 0;
+    std::vector<TraceReplay> replays;  // fp32, then fp64 where the file has expect64/ or final64/
+    bool passed = false;
+};
+
+// Throws Error for a file that is not a trace, an unknown algorithm or hyperparameter, tensors that
+// are missing, extra or wrongly shaped, and metrics that the algorithm does not record.
+TraceReport verify_trace(const std::string& path, const TraceOptions& options = {});
+// The same for a file in memory.
+TraceReport verify_trace(const TensorFile& trace, const TraceOptions& options = {});
+
+}  // namespace drydock::training

@@ -1,0 +1,77 @@
+// Trains one policy from a data file and leaves a run folder behind (docs/run_folder.md).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "training/evaluation.h"
+
+namespace drydock::training {
+
+struct TrainOptions {
+    std::string algorithm = "iql";
+    std::string dataset;      // path of a D4RL-layout file
+    std::string environment;  // "": nothing is evaluated
+    std::string preset;       // "": the algorithm's first
+    std::string preset_for;   // "": the data file's stem without "-vN"
+    // --set name=value and [settings] of a config, in order; a later one wins. max_steps is `steps`
+    // unless it is set here.
+    std::vector<std::pair<std::string, std::string>> settings;
+    std::int64_t steps = 1000000;
+    std::uint64_t seed = 0;
+    std::string out;              // the run folder; absent or empty before, see overwrite
+    bool overwrite = false;       // take a folder that holds a run
+    std::string device = "auto";  // auto, cpu or cuda
+    std::string precision = "fp32";
+    int threads = 0;                       // 0: all cores
+    std::int64_t evaluate_every = 5000;    // updates; 0: only at the end
+    std::int64_t episodes = 10;            // per evaluation; 0: no evaluation
+    std::int64_t log_every = 1000;         // updates per row of metrics.csv
+    std::int64_t checkpoint_every = 5000;  // updates; 0: only at the end
+    bool check_numerics = false;           // stop at the first node with a non-finite value (slow)
+    std::string profile;  // "": none; file for a trace of kernel calls that Perfetto opens
+};
+
+// What a progress line shows. Metrics are averages since the last report.
+struct Progress {
+    std::int64_t step = 0, steps = 0;
+    double seconds = 0;             // since the first update
+    double updates_per_second = 0;  // evaluation not counted
+    double remaining_seconds = 0;
+    std::vector<std::pair<std::string, double>> metrics;
+    const Evaluation* evaluation = nullptr;  // the last one
+    bool evaluated = false;                  // it is new in this report
+};
+
+struct TrainCallbacks {
+    // About four times a second, after each evaluation, and at the end.
+    std::function<void(const Progress&)> progress;
+    // A sentence for the user: which preset row was taken, which device.
+    std::function<void(const std::string&)> notice;
+    // Set to true from any thread or a signal handler: the run ends after the updates in flight,
+    // with all files written.
+    const std::atomic<bool>* stop = nullptr;
+};
+
+struct TrainResult {
+    std::int64_t steps = 0;  // done
+    bool stopped = false;    // by the flag, before all steps were done
+    double updates_per_second = 0;
+    std::optional<Evaluation> last;
+    std::optional<double> score_best;   // over the run's evaluations
+    std::optional<double> return_best;  // mean return of the best evaluation
+    std::int64_t step_best = 0;
+    std::string out;
+};
+
+// Throws Error (usage) for an unknown name or a bad value, Error for data, environment and disk
+// trouble and for a metric that is not finite: the text names the metric and the update, and the
+// last checkpoint stays.
+TrainResult train(const TrainOptions& options, const TrainCallbacks& callbacks = {});
+
+}  // namespace drydock::training
