@@ -48,7 +48,8 @@ Normalizer fit_normalizer(std::span<const float> observations, std::int64_t obse
         throw Error(fmt::format("[normalizer] expected rows of {} numbers, got {} numbers",
                                 observation_size, observations.size()));
     }
-    const auto rows = static_cast<double>(observations.size() / size);
+    const std::size_t row_count = observations.size() / size;
+    const auto rows = static_cast<double>(row_count);
     // Two passes: the mean first, so that squares of small differences are summed, not of values.
     std::vector<double> mean(size, 0.0), square(size, 0.0);
     for (std::size_t i = 0; i < observations.size(); i += size) {
