@@ -11,7 +11,7 @@
 #include "kernels/api/optimizer.h"
 
 struct CUstream_st;
-using cudaStream_t = CUstream_st*;
+using cudaStream_t = CUstream_st*;  // NOLINT(readability-identifier-naming): CUDA's name
 
 namespace drydock::kernels::cuda {
 

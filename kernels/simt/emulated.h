@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-// NOLINTBEGIN(bugprone-reserved-identifier, cert-dcl37-c, cert-dcl51-cpp)
+// NOLINTBEGIN(readability-identifier-naming, bugprone-macro-parentheses)
 
 #define __global__
 #define __device__
@@ -193,4 +193,4 @@ inline int __all_sync(unsigned mask, int predicate,
     return drydock::kernels::simt::detail::ballot(mask, predicate != 0, site) == mask;
 }
 
-// NOLINTEND(bugprone-reserved-identifier, cert-dcl37-c, cert-dcl51-cpp)
+// NOLINTEND(readability-identifier-naming, bugprone-macro-parentheses)

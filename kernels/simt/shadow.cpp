@@ -121,7 +121,7 @@ void access(const void* address, std::size_t bytes, bool write, const void* pc) 
 
 }  // namespace drydock::kernels::simt::detail
 
-// What g++ calls. NOLINTBEGIN(bugprone-reserved-identifier, cert-dcl37-c, cert-dcl51-cpp)
+// What g++ calls. NOLINTBEGIN(readability-identifier-naming)
 #define DRYDOCK_TSAN_HOOK(name, bytes, write)                                                 \
     extern "C" void name(void* p);                                                            \
     extern "C" void name(void* p) {                                                           \
@@ -168,4 +168,4 @@ void __tsan_write_range(void* p, std::size_t bytes) {
     drydock::kernels::simt::detail::access(p, bytes, true, __builtin_return_address(0));
 }
 }
-// NOLINTEND(bugprone-reserved-identifier, cert-dcl37-c, cert-dcl51-cpp)
+// NOLINTEND(readability-identifier-naming)
