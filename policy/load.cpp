@@ -1,5 +1,6 @@
 // Packs a policy file into the caller's block.
 
+#include <cstring>
 #include <new>
 
 #include "policy/forward.h"

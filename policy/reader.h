@@ -2,6 +2,7 @@
 // hands out values. Nothing is copied yet; policy/load.cpp packs.
 #pragma once
 
+#include <cstring>
 #include <span>
 #include <string_view>
 
