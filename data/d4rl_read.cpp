@@ -1,6 +1,7 @@
 // Reading: every matrix goes from the file straight into its column, flags through a small buffer.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 #include <new>
-#include <stdexcept>
 
 #include "base/error.h"
 #include "base/sha256.h"
@@ -37,6 +37,13 @@ std::string sha256_of(const std::string& path) {
     char text[Sha256::kHexLength + 1];
     hash.finish_hex(text);
     return text;
+}
+
+constexpr double kGiB = 1073741824.0;
+
+double physical_memory() {
+    return static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
+           static_cast<double>(sysconf(_SC_PAGE_SIZE));
 }
 
 hdf5::File open_file(const std::string& path) {
@@ -271,8 +278,15 @@ class ColumnReader {
     static void read_numbers(const hdf5::Set& set, const ColumnFacts& facts,
                              std::vector<float>& column) {
         const std::int64_t width = facts.shape.size() == 2 ? facts.shape[1] : 1;
-        if (facts.shape[0] > static_cast<std::int64_t>(column.max_size()) / width) {
-            throw std::length_error(facts.name);
+        // Checked before it is taken: an allocation succeeds and the kernel kills the program
+        // later.
+        const double wanted =
+            4.0 * static_cast<double>(facts.shape[0]) * static_cast<double>(width);
+        if (wanted > physical_memory()) {
+            throw Error(fmt::format(
+                "expected columns that fit into {:.3g} GiB of memory, got {} with "
+                "({}), {:.3g} GiB",
+                physical_memory() / kGiB, facts.name, fmt::join(facts.shape, ", "), wanted / kGiB));
         }
         column.resize(static_cast<std::size_t>(facts.shape[0] * width));
         if (H5Dread(set.get(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, column.data()) <
@@ -349,8 +363,6 @@ Dataset read_d4rl(const std::string& path) {
     } catch (const Error& error) {
         throw Error(say_file(error.what()), error.kind());
     } catch (const std::bad_alloc&) {
-        throw Error(say_file("expected columns that fit into memory, got larger ones"));
-    } catch (const std::length_error&) {
         throw Error(say_file("expected columns that fit into memory, got larger ones"));
     }
 }
