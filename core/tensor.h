@@ -16,7 +16,7 @@ class Tensor {
     Graph& graph() const { return *graph_; }
     ValueId id() const { return id_; }
     const Value& value() const;
-    const Shape& shape() const { return value().shape; }
+    Shape shape() const { return value().shape; }  // a copy: values move while a graph grows
     DType dtype() const { return value().dtype; }
     std::int64_t size() const { return shape().size(); }
 

@@ -1,0 +1,10 @@
+// The op table of the tests: for every op, how to build it and a loop that says what it must give.
+#pragma once
+
+#include "tests/core/harness.h"
+
+namespace drydock::test {
+
+const std::vector<OpCase>& op_cases();
+
+}  // namespace drydock::test
