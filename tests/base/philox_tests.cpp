@@ -72,7 +72,7 @@ TEST_CASE("seed, stream, step and element all change a draw") {
     CHECK(draws.size() == 200);
 }
 
-TEST_CASE("uniforms stay in [0, 1) and have the moments of a uniform") {
+TEST_CASE("uniforms are below 1 and have the moments of a uniform") {
     const int n = 100'000;
     double sum = 0, squares = 0, sum64 = 0;
     for (int i = 0; i < n; ++i) {

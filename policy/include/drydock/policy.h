@@ -66,13 +66,15 @@ typedef int32_t drydock_status;
 /* Result of acting: a set of bits, 0 when there is nothing to say. */
 typedef uint32_t drydock_act_status;
 #define DRYDOCK_ACT_OK 0u
-#define DRYDOCK_ACT_INPUT_NOT_FINITE 1u   /* NaN or infinity came in: the fallback action went out \
+#define DRYDOCK_ACT_INPUT_NOT_FINITE                                                               \
+    1u                                    /* NaN or infinity came in: the fallback action went out \
                                            */
 #define DRYDOCK_ACT_INPUT_OUT_OF_RANGE 2u /* an observation was clipped to +-observation.clip */
-#define DRYDOCK_ACT_OUTPUT_NOT_FINITE 4u  /* the network overflowed: the fallback action went out \
-                                           */
-#define DRYDOCK_ACT_OUTPUT_CLAMPED 8u     /* an action was beyond its bounds before the clamp */
-#define DRYDOCK_ACT_BAD_CALL 16u          /* null pointer or wrong size: nothing was written */
+#define DRYDOCK_ACT_OUTPUT_NOT_FINITE                                                         \
+    4u                                /* the network overflowed: the fallback action went out \
+                                       */
+#define DRYDOCK_ACT_OUTPUT_CLAMPED 8u /* an action was beyond its bounds before the clamp */
+#define DRYDOCK_ACT_BAD_CALL 16u      /* null pointer or wrong size: nothing was written */
 
 /* What went wrong in a load, in words. Set struct_size and abi_version before the call. */
 typedef struct drydock_diagnosis {
