@@ -1,5 +1,5 @@
-// A missing tail guard: the address sanitizer stops the program and names the line; without it the
-// emulator sees writes past the end of an allocation, but no reads.
+// Mutants that leave their memory. The sanitizers stop the program and name the line; without them
+// the emulator sees writes past the end of an allocation, but no reads.
 #include "tests/kernels/simt/harness.h"
 #include "tests/kernels/simt/mutants/mutants.h"
 
@@ -51,6 +51,28 @@ TEST_CASE("the address sanitizer names the line of a missing tail guard") {
     CHECK(contains(read, "READ of size 4"));
     CHECK(contains(read, "no_tail_guard.cu"));
     CHECK(contains(scale(24, 21), "WRITE of size 4"));
+}
+
+TEST_CASE("the address sanitizer sees an index past an array in shared memory") {
+    const std::string words = last_words([] {
+        DeviceArray<float> in(32), out(32);
+        copy_past_shared_array(in.data(), out.data());
+    });
+    CHECK(contains(words, "use-after-poison"));
+    CHECK(contains(words, "WRITE of size 4"));
+    CHECK(contains(words, "shared_overrun.cu"));
+}
+
+TEST_CASE("the undefined-behaviour sanitizer sees a misaligned load of 16 bytes") {
+    const auto copy = [](std::size_t skew) {
+        return last_words([=] {
+            DeviceArray<float> in(12), out(8);
+            copy_without_alignment_check(in.data() + skew, out.data());
+        });
+    };
+    CHECK(copy(0).empty());
+    CHECK(copy(4).empty());
+    CHECK(contains(copy(1), "misaligned address"));
 }
 
 #else

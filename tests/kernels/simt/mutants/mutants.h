@@ -22,4 +22,10 @@ bool scale_without_tail_guard(const float* in, float* out, int n);
 // Each of two blocks leaves its number in *out.
 bool two_blocks_one_word(float* out);
 
+// 32 threads copy a value each through 31 elements of shared memory.
+bool copy_past_shared_array(const float* in, float* out);
+
+// Copies 8 elements, 16 bytes at a time.
+bool copy_without_alignment_check(const float* in, float* out);
+
 }  // namespace drydock::kernels::simt::mutants
