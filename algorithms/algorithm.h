@@ -63,9 +63,9 @@ class Recipe {
     Settings& settings() { return settings_; }
     // Names of the presets, the default first.
     virtual std::vector<std::string> presets() const = 0;
-    // Takes a preset's settings. `dataset` ("hopper-medium-expert") selects its row where the preset
-    // has one per data set. Returns a sentence that says which row was taken. Throws Error (usage)
-    // for an unknown preset.
+    // Takes a preset's settings. `dataset` ("hopper-medium-expert") selects its row where the
+    // preset has one per data set. Returns a sentence that says which row was taken. Throws Error
+    // (usage) for an unknown preset.
     virtual std::string apply_preset(const std::string& preset, const std::string& dataset) = 0;
     // Fills sizes that depend on the data: layer_sizes that were not set.
     virtual void fit(std::int64_t observation_size, std::int64_t action_size) = 0;
@@ -76,8 +76,8 @@ class Recipe {
     Settings settings_;
 };
 
-// A recipe by the algorithm's name, with the settings of its first preset. Throws Error (usage) that
-// lists the known names.
+// A recipe by the algorithm's name, with the settings of its first preset. Throws Error (usage)
+// that lists the known names.
 std::unique_ptr<Recipe> make_recipe(const std::string& algorithm);
 std::vector<std::string> list_algorithms();
 

@@ -24,8 +24,8 @@ struct IqlSettings {
     LayerSizes layer_sizes;             // of q1, q2, v, actor
 };
 
-// Adds the groups `value`, `critics`, `critic_targets` and `actor` to `state`; layer_sizes must hold
-// all four networks. The settings are copied.
+// Adds the groups `value`, `critics`, `critic_targets` and `actor` to `state`; layer_sizes must
+// hold all four networks. The settings are copied.
 std::unique_ptr<Algorithm> make_iql(State& state, const IqlSettings& settings);
 
 // Its settings by name and its presets (iql_settings.cpp).

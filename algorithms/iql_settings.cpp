@@ -34,10 +34,12 @@ IqlRecipe::IqlRecipe() {
         settings_.add(name, field, help, {low, high, open, {}});
     };
     number("discount", &s_.discount, "of future rewards", 0, 1);
-    number("expectile", &s_.expectile, "of the value regression: 0.5 is the mean, 1 the maximum", 0, 1,
+    number("expectile", &s_.expectile, "of the value regression: 0.5 is the mean, 1 the maximum", 0,
+           1, true);
+    number("temperature", &s_.temperature, "policy weight = exp(temperature * advantage)", 0,
+           kInfinity);
+    number("exp_advantage_max", &s_.exp_advantage_max, "cap of the policy weight", 0, kInfinity,
            true);
-    number("temperature", &s_.temperature, "policy weight = exp(temperature * advantage)", 0, kInfinity);
-    number("exp_advantage_max", &s_.exp_advantage_max, "cap of the policy weight", 0, kInfinity, true);
     number("polyak", &s_.polyak, "share of the critics that enters their targets per update", 0, 1);
     number("v_learning_rate", &s_.v_learning_rate, "Adam's, of the value network", 0, kInfinity);
     number("q_learning_rate", &s_.q_learning_rate, "Adam's, of the critics", 0, kInfinity);
@@ -46,8 +48,10 @@ IqlRecipe::IqlRecipe() {
                   "constant, or cosine to 0 at max_steps", {0, 0, false, {"constant", "cosine"}});
     number("adam_beta1", &s_.adam_beta1, "decay of the first moment", 0, 1);
     number("adam_beta2", &s_.adam_beta2, "decay of the second moment", 0, 1);
-    number("adam_epsilon", &s_.adam_epsilon, "added to the root of the second moment", 0, kInfinity);
-    number("log_std_min", &s_.log_std_min, "floor of the policy's log-deviation", -kInfinity, kInfinity);
+    number("adam_epsilon", &s_.adam_epsilon, "added to the root of the second moment", 0,
+           kInfinity);
+    number("log_std_min", &s_.log_std_min, "floor of the policy's log-deviation", -kInfinity,
+           kInfinity);
     number("log_std_max", &s_.log_std_max, "ceiling of the policy's log-deviation", -kInfinity,
            kInfinity);
     settings_.add("deterministic_policy", &s_.deterministic_policy,
@@ -56,8 +60,8 @@ IqlRecipe::IqlRecipe() {
     settings_.add("layer_sizes", &s_.layer_sizes, "sizes by network: q1, q2, v, actor", {0, 0});
 }
 
-// CORL's configs/offline/iql of the locomotion, antmaze, adroit and maze2d tasks (all versions). Its
-// adroit files also name an actor dropout, which its Gaussian policy never receives.
+// CORL's configs/offline/iql of the locomotion, antmaze, adroit and maze2d tasks (all versions).
+// Its adroit files also name an actor dropout, which its Gaussian policy never receives.
 void IqlRecipe::set_row(const std::string& dataset, std::string& taken) {
     const auto starts_with = [&](const char* prefix) { return dataset.rfind(prefix, 0) == 0; };
     taken = dataset;
@@ -75,8 +79,8 @@ void IqlRecipe::set_row(const std::string& dataset, std::string& taken) {
         s_.deterministic_policy = true;
         s_.polyak = 0.001;
         s_.common.reward_transform = "return_range";
-    } else if (!starts_with("hopper-") && !starts_with("halfcheetah-") && !starts_with("walker2d-") &&
-               !starts_with("maze2d-")) {
+    } else if (!starts_with("hopper-") && !starts_with("halfcheetah-") &&
+               !starts_with("walker2d-") && !starts_with("maze2d-")) {
         taken.clear();
     }
 }
@@ -84,7 +88,8 @@ void IqlRecipe::set_row(const std::string& dataset, std::string& taken) {
 std::string IqlRecipe::apply_preset(const std::string& preset, const std::string& dataset) {
     if (preset != "corl") {
         throw Error(fmt::format("[preset] expected one of {} for iql, got '{}'",
-                                fmt::join(presets(), ", "), preset), ErrorKind::usage);
+                                fmt::join(presets(), ", "), preset),
+                    ErrorKind::usage);
     }
     const LayerSizes sizes = s_.layer_sizes;
     s_ = IqlSettings{};
@@ -92,8 +97,10 @@ std::string IqlRecipe::apply_preset(const std::string& preset, const std::string
     std::string taken;
     set_row(dataset, taken);
     if (taken.empty()) {
-        return fmt::format("preset corl: no row for data set '{}', general settings taken "
-                           "(name one with --preset-for)", dataset);
+        return fmt::format(
+            "preset corl: no row for data set '{}', general settings taken "
+            "(name one with --preset-for)",
+            dataset);
     }
     return fmt::format("preset corl: settings of data set '{}'", taken);
 }
@@ -108,10 +115,12 @@ void IqlRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
     const auto check = [&](const char* network, std::int64_t in, std::int64_t out) {
         const auto& sizes = s_.layer_sizes.at(network);
         if (sizes.front() != in || sizes.back() != out) {
-            throw Error(fmt::format("[settings] expected layer_sizes of {} to run from {} to {}, got "
-                                    "[{}]; the data have {} observations and {} actions", network, in,
-                                    out, fmt::join(sizes, ", "), observation_size, action_size),
-                        ErrorKind::usage);
+            throw Error(
+                fmt::format("[settings] expected layer_sizes of {} to run from {} to {}, got "
+                            "[{}]; the data have {} observations and {} actions",
+                            network, in, out, fmt::join(sizes, ", "), observation_size,
+                            action_size),
+                ErrorKind::usage);
         }
     };
     check("q1", pair, 1);
@@ -122,6 +131,8 @@ void IqlRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
 
 }  // namespace
 
-std::unique_ptr<Recipe> make_iql_recipe() { return std::make_unique<IqlRecipe>(); }
+std::unique_ptr<Recipe> make_iql_recipe() {
+    return std::make_unique<IqlRecipe>();
+}
 
 }  // namespace drydock::algorithms

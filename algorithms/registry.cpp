@@ -30,12 +30,14 @@ std::unique_ptr<Recipe> make_recipe(const std::string& algorithm) {
         if (algorithm == r.name) return r.make();
     }
     throw Error(fmt::format("[algorithm] expected one of {}, got '{}'",
-                            fmt::join(list_algorithms(), ", "), algorithm), ErrorKind::usage);
+                            fmt::join(list_algorithms(), ", "), algorithm),
+                ErrorKind::usage);
 }
 
 void add_common_settings(Settings& settings, CommonSettings& common) {
     settings.add("batch_size", &common.batch_size, "transitions per update", {1, 1e6});
-    settings.add("max_steps", &common.max_steps, "horizon of the learning-rate schedules", {1, 1e12});
+    settings.add("max_steps", &common.max_steps, "horizon of the learning-rate schedules",
+                 {1, 1e12});
     settings.add("transitions", &common.transitions, "which rows become transitions, and their s'",
                  {0, 0, false, {"qlearning_dataset", "corrected"}});
     settings.add("normalize_observations", &common.normalize_observations,

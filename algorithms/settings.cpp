@@ -92,13 +92,19 @@ const Settings::Entry& Settings::entry(const std::string& name) const {
     const auto nearest = std::min_element(
         names_.begin(), names_.end(),
         [&](const auto& a, const auto& b) { return distance(a, name) < distance(b, name); });
-    throw Error(fmt::format("[settings] '{}' is not a setting of this algorithm; did you mean '{}'? "
-                            "The settings are: {}", name, *nearest, fmt::join(names_, ", ")),
-                ErrorKind::usage);
+    throw Error(
+        fmt::format("[settings] '{}' is not a setting of this algorithm; did you mean '{}'? "
+                    "The settings are: {}",
+                    name, *nearest, fmt::join(names_, ", ")),
+        ErrorKind::usage);
 }
 
-bool Settings::contains(const std::string& name) const { return entries_.contains(name); }
-const std::string& Settings::help(const std::string& name) const { return entry(name).help; }
+bool Settings::contains(const std::string& name) const {
+    return entries_.contains(name);
+}
+const std::string& Settings::help(const std::string& name) const {
+    return entry(name).help;
+}
 
 const char* Settings::type(const std::string& name) const {
     constexpr const char* kTypes[] = {"number", "integer", "boolean", "text", "layers"};

@@ -19,16 +19,16 @@ class Settings {
     using Field = std::variant<double*, std::int64_t*, bool*, std::string*, LayerSizes*>;
     // What a field may hold: a closed or open range for numbers, a list for texts.
     struct Limits {
-        double low = 0, high = 0;           // numbers; NaN passes neither
-        bool open = false;                  // exclude low and high themselves
+        double low = 0, high = 0;            // numbers; NaN passes neither
+        bool open = false;                   // exclude low and high themselves
         std::vector<std::string> choices{};  // texts; empty accepts all
     };
 
     void add(const std::string& name, Field field, const std::string& help, Limits limits);
 
     // Sets a field from text: a number, true or false, a word, or JSON for layer_sizes; "null" and
-    // "inf" mean infinity for a number that allows it. Throws Error (usage) for an unknown name (and
-    // names the nearest), a text of the wrong form, or a value out of range.
+    // "inf" mean infinity for a number that allows it. Throws Error (usage) for an unknown name
+    // (and names the nearest), a text of the wrong form, or a value out of range.
     void set(const std::string& name, const std::string& text);
     // The value as text that set() takes back to the same bits.
     std::string get(const std::string& name) const;

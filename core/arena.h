@@ -5,10 +5,11 @@
 
 namespace drydock {
 
-constexpr std::size_t kAlignment = 64;  // of every allocation, bytes: one cache line, one AVX-512 register
+constexpr std::size_t kAlignment =
+    64;  // of every allocation, bytes: one cache line, one AVX-512 register
 
-// A bump allocator over a reserved address range. Addresses stay valid until the arena is destroyed;
-// nothing is ever freed singly. New memory is zero.
+// A bump allocator over a reserved address range. Addresses stay valid until the arena is
+// destroyed; nothing is ever freed singly. New memory is zero.
 class Arena {
   public:
     // Reserves `capacity` bytes of addresses; memory is taken only when it is touched.

@@ -35,7 +35,8 @@ std::vector<bool> Graph::values_reached_from(ParameterGroup& group) const {
     for (const Node& node : program_.nodes) {
         bool any = false;
         for (int i = 0; i < node.input_count; ++i) {
-            any = any || reached[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(i)])];
+            any =
+                any || reached[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(i)])];
         }
         for (int i = 0; i < node.output_count; ++i) {
             const ValueId id = node.outputs[static_cast<std::size_t>(i)];
@@ -71,30 +72,38 @@ void Graph::backward(NodeId id, std::vector<Tensor>& cotangents, const std::vect
     std::vector<Tensor> given;
     bool any = false;
     for (int i = 0; i < node.output_count; ++i) {
-        given.push_back(cotangents[static_cast<std::size_t>(node.outputs[static_cast<std::size_t>(i)])]);
+        given.push_back(
+            cotangents[static_cast<std::size_t>(node.outputs[static_cast<std::size_t>(i)])]);
         any = any || given.back();
     }
     std::vector<bool> wanted;
     bool wants_any = false;
     for (int i = 0; i < node.input_count; ++i) {
-        wanted.push_back(reached[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(i)])]);
+        wanted.push_back(
+            reached[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(i)])]);
         wants_any = wants_any || wanted.back();
     }
     if (!any || !wants_any || !info(node.op).adjoint) return;
 
-    const std::string of = node.label >= 0 ? program_.labels[static_cast<std::size_t>(node.label)] : "";
+    const std::string of =
+        node.label >= 0 ? program_.labels[static_cast<std::size_t>(node.label)] : "";
     const Label label(*this, of.empty() ? "" : of + " gradient");
-    backward_of_ = id;
     AdjointCall call(*this, node, given, wanted);
-    info(node.op).adjoint(call);
-    backward_of_ = -1;
+    {
+        struct Guard {
+            NodeId& of;
+            ~Guard() { of = -1; }
+        } guard{backward_of_ = id};
+        info(node.op).adjoint(call);
+    }
     for (std::size_t i = 0; i < call.results().size(); ++i) {
         Tensor part = call.results()[i];
         if (!part || !wanted[i]) continue;
         const Shape& want = value(node.inputs[i]).shape;
         if (!(part.shape() == want)) {
             throw Error(fmt::format("[gradients] the adjoint of '{}' gave {} for an input {}",
-                                    program_.describe(node), to_string(part.shape()), to_string(want)));
+                                    program_.describe(node), to_string(part.shape()),
+                                    to_string(want)));
         }
         Tensor& sum = cotangents[static_cast<std::size_t>(node.inputs[i])];
         sum = sum ? sum + part : part;
@@ -119,12 +128,14 @@ void Graph::gradients(Tensor loss, ParameterGroup& group) {
         const Tensor parameter = this->parameter(group, i);
         const auto slot = static_cast<std::size_t>(parameter.id());
         if (slot >= cotangents.size() || !cotangents[slot]) {
-            throw Error(fmt::format("[gradients] the loss does not depend on parameter '{}' of group "
-                                    "'{}'; use it or move it to another group", group.spec(i).name,
-                                    group.name()));
+            throw Error(
+                fmt::format("[gradients] the loss does not depend on parameter '{}' of group "
+                            "'{}'; use it or move it to another group",
+                            group.spec(i).name, group.name()));
         }
         const Label label(*this, group.spec(i).name + " gradient");
-        const Tensor place = persistent(group.gradients(), group.spec(i).shape, group.offset(i), false);
+        const Tensor place =
+            persistent(group.gradients(), group.spec(i).shape, group.offset(i), false);
         append({Op::store, {cotangents[slot], place}, {}, {}, real()});
     }
 }

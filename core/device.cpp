@@ -20,12 +20,17 @@ kernels::Isa choose_isa(std::string name) {
     if (name.empty()) return best;
     if (name == "portable") return kernels::Isa::portable;
     if (name != "avx2" && name != "avx512" && name != "amx") {
-        throw Error(fmt::format("[device] expected DRYDOCK_ISA to be portable, avx2, avx512 or amx, "
-                                "got '{}'", name), ErrorKind::usage);
+        throw Error(
+            fmt::format("[device] expected DRYDOCK_ISA to be portable, avx2, avx512 or amx, "
+                        "got '{}'",
+                        name),
+            ErrorKind::usage);
     }
     if (best == kernels::Isa::portable) {
         throw Error(fmt::format("[device] DRYDOCK_ISA={} was asked for, but this processor has no "
-                                "AVX2 with FMA; unset it or use portable", name), ErrorKind::usage);
+                                "AVX2 with FMA; unset it or use portable",
+                                name),
+                    ErrorKind::usage);
     }
     return kernels::Isa::avx2;
 }
@@ -34,7 +39,8 @@ kernels::Isa choose_isa(std::string name) {
 
 Device Device::cpu(int threads, const std::string& isa) {
     if (threads < 0) {
-        throw Error(fmt::format("[device] expected threads >= 0, got {}", threads), ErrorKind::usage);
+        throw Error(fmt::format("[device] expected threads >= 0, got {}", threads),
+                    ErrorKind::usage);
     }
     if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     return Device(choose_isa(isa), threads);

@@ -47,13 +47,19 @@ std::vector<double> read_elements(const Value& value, const std::byte* data) {
     for (std::int64_t n = 0; n < value.shape.size(); ++n) {
         std::int64_t offset = 0;
         for (int i = 0; i < value.shape.rank(); ++i) {
-            offset += index[static_cast<std::size_t>(i)] * value.strides[static_cast<std::size_t>(i)];
+            offset +=
+                index[static_cast<std::size_t>(i)] * value.strides[static_cast<std::size_t>(i)];
         }
         switch (value.dtype) {
-            case DType::f32: out.push_back(reinterpret_cast<const float*>(data)[offset]); break;
-            case DType::f64: out.push_back(reinterpret_cast<const double*>(data)[offset]); break;
+            case DType::f32:
+                out.push_back(reinterpret_cast<const float*>(data)[offset]);
+                break;
+            case DType::f64:
+                out.push_back(reinterpret_cast<const double*>(data)[offset]);
+                break;
             default:
-                out.push_back(static_cast<double>(reinterpret_cast<const std::int64_t*>(data)[offset]));
+                out.push_back(
+                    static_cast<double>(reinterpret_cast<const std::int64_t*>(data)[offset]));
         }
         for (int i = value.shape.rank() - 1; i >= 0; --i) {
             if (++index[static_cast<std::size_t>(i)] < value.shape[i]) break;

@@ -41,7 +41,8 @@ std::size_t Executable::add(Program program) {
     std::memset(planned_, 0xff, static_cast<std::size_t>(entry.plan.bytes));  // NaN until written
     resolve_addresses(entry);
     for (std::size_t n = 0; n < entry.program.nodes.size(); ++n) {
-        lower_on_cpu(entry.program, static_cast<NodeId>(n), entry.addresses, entry.calls, entry.steps);
+        lower_on_cpu(entry.program, static_cast<NodeId>(n), entry.addresses, entry.calls,
+                     entry.steps);
     }
     return programs_.size() - 1;
 }
@@ -100,7 +101,8 @@ void Executable::replay_watched(const Entry& entry) {
         const Step& step = entry.steps[i];
         const std::int64_t begin = now_ns();
         pool.run(step.units, step.run, step.call);
-        if (note_count_ < notes_.size()) notes_[note_count_++] = {&entry, step.node, begin, now_ns()};
+        if (note_count_ < notes_.size())
+            notes_[note_count_++] = {&entry, step.node, begin, now_ns()};
         const bool node_done = i + 1 == entry.steps.size() || entry.steps[i + 1].node != step.node;
         if (options_.check_numerics && node_done) check_outputs(entry, step.node);
     }
@@ -145,12 +147,13 @@ void Executable::write_profile(const std::string& path) const {
     std::string text = "{\"traceEvents\":[";
     for (std::size_t i = 0; i < note_count_; ++i) {
         const Note& n = notes_[i];
-        text += fmt::format("{}\n{{\"name\":\"{}\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},"
-                            "\"dur\":{:.3f},\"args\":{{\"node\":{},\"call\":\"{}\"}}}}",
-                            i ? "," : "", info(n.entry->program.node(n.node).op).name,
-                            static_cast<double>(n.begin_ns - notes_[0].begin_ns) * 1e-3,
-                            static_cast<double>(n.end_ns - n.begin_ns) * 1e-3, n.node,
-                            n.entry->program.describe(n.entry->program.node(n.node)));
+        text += fmt::format(
+            "{}\n{{\"name\":\"{}\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},"
+            "\"dur\":{:.3f},\"args\":{{\"node\":{},\"call\":\"{}\"}}}}",
+            i ? "," : "", info(n.entry->program.node(n.node).op).name,
+            static_cast<double>(n.begin_ns - notes_[0].begin_ns) * 1e-3,
+            static_cast<double>(n.end_ns - n.begin_ns) * 1e-3, n.node,
+            n.entry->program.describe(n.entry->program.node(n.node)));
     }
     text += "\n]}\n";
     const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();

@@ -16,8 +16,8 @@
 namespace drydock {
 
 struct ExecutableOptions {
-    Passes passes;
-    PlanOptions plan;
+    Passes passes{};
+    PlanOptions plan{};
     // After every node, look for NaN and infinity; the first found ends run() with an Error that
     // names the node.
     bool check_numerics = false;

@@ -10,7 +10,9 @@
 
 namespace drydock {
 
-const Value& Tensor::value() const { return graph_->value(id_); }
+const Value& Tensor::value() const {
+    return graph_->value(id_);
+}
 
 Graph::Graph(State& state, GraphOptions options) : state_(state), options_(options) {
     program_.state = &state;
@@ -19,10 +21,13 @@ Graph::Graph(State& state, GraphOptions options) : state_(state), options_(optio
 
 Graph::~Graph() = default;
 
-Graph::Label::Label(Graph& graph, std::string text) : graph_(graph), outer_(std::move(graph.label_)) {
+Graph::Label::Label(Graph& graph, std::string text)
+    : graph_(graph), outer_(std::move(graph.label_)) {
     graph.label_ = std::move(text);
 }
-Graph::Label::~Label() { graph_.label_ = std::move(outer_); }
+Graph::Label::~Label() {
+    graph_.label_ = std::move(outer_);
+}
 
 std::int64_t& Graph::version(BufferId id) {
     const auto i = static_cast<std::size_t>(id);
@@ -50,7 +55,9 @@ Tensor Graph::persistent(BufferId buffer, const Shape& shape, std::int64_t offse
     return {this, id};
 }
 
-Tensor Graph::buffer(BufferId id) { return persistent(id, state_.buffer(id).shape, 0, false); }
+Tensor Graph::buffer(BufferId id) {
+    return persistent(id, state_.buffer(id).shape, 0, false);
+}
 
 Tensor Graph::parameter(ParameterGroup& group, int index) {
     return persistent(group.parameters(), group.spec(index).shape, group.offset(index),
@@ -79,7 +86,8 @@ std::vector<Tensor> Graph::append(NewNode fresh) {
     differentiable = differentiable && fresh.differentiable && info(fresh.op).adjoint;
     std::vector<Tensor> outputs;
     for (std::size_t i = 0; i < fresh.outputs.size(); ++i) {
-        Value v{fresh.dtype, fresh.outputs[i], contiguous_strides(fresh.outputs[i]), Storage::planned};
+        Value v{fresh.dtype, fresh.outputs[i], contiguous_strides(fresh.outputs[i]),
+                Storage::planned};
         v.def = id;
         v.differentiable = differentiable;
         program_.values.push_back(v);
@@ -152,10 +160,13 @@ Program Graph::finish() {
     return program_;
 }
 
-void Graph::keep(Tensor tensor) { program_.value(program_.root(tensor.id())).output = true; }
+void Graph::keep(Tensor tensor) {
+    program_.value(program_.root(tensor.id())).output = true;
+}
 
 std::vector<double> Graph::read(Tensor tensor) const {
-    if (!eager_) throw Error("[read] values exist only in eager mode; while recording nothing is computed");
+    if (!eager_)
+        throw Error("[read] values exist only in eager mode; while recording nothing is computed");
     return eager_->read(program_, tensor.id());
 }
 

@@ -100,7 +100,8 @@ class Graph {
   private:
     friend class Label;
     static std::string persistent_key(BufferId buffer, const Shape& shape, std::int64_t offset);
-    Tensor persistent(BufferId buffer, const Shape& shape, std::int64_t offset, bool differentiable);
+    Tensor persistent(BufferId buffer, const Shape& shape, std::int64_t offset,
+                      bool differentiable);
     Tensor random(const std::string& name, const Shape& shape, DType dtype, Attributes attributes);
     std::vector<bool> values_reached_from(ParameterGroup& group) const;
     void backward(NodeId id, std::vector<Tensor>& cotangents, const std::vector<bool>& reached);

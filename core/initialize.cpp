@@ -48,7 +48,8 @@ Values orthogonal(const Shape& shape, double gain, std::uint64_t seed, std::uint
     for (std::int64_t r = 0; r < rows; ++r) {
         for (std::int64_t c = 0; c < columns; ++c) {
             const std::int64_t from = rows <= columns ? r * length + c : c * length + r;
-            out[static_cast<std::size_t>(r * columns + c)] = gain * v[static_cast<std::size_t>(from)];
+            out[static_cast<std::size_t>(r * columns + c)] =
+                gain * v[static_cast<std::size_t>(from)];
         }
     }
     return out;
@@ -63,13 +64,18 @@ std::vector<double> initial_values(const ParameterSpec& spec, std::uint64_t seed
     const auto fan_in = static_cast<double>(spec.fan_in ? spec.fan_in : last);
     const double fan_out = static_cast<double>(n) / static_cast<double>(last);
     switch (spec.initializer) {
-        case Initializer::zeros: return Values(static_cast<std::size_t>(n), 0.0);
-        case Initializer::ones: return Values(static_cast<std::size_t>(n), spec.gain);
-        case Initializer::pytorch_default: return uniform(n, 1.0 / std::sqrt(fan_in), seed, stream);
-        case Initializer::orthogonal: return orthogonal(spec.shape, spec.gain, seed, stream);
+        case Initializer::zeros:
+            return Values(static_cast<std::size_t>(n), 0.0);
+        case Initializer::ones:
+            return Values(static_cast<std::size_t>(n), spec.gain);
+        case Initializer::pytorch_default:
+            return uniform(n, 1.0 / std::sqrt(fan_in), seed, stream);
+        case Initializer::orthogonal:
+            return orthogonal(spec.shape, spec.gain, seed, stream);
         case Initializer::xavier:
             return uniform(n, spec.gain * std::sqrt(6.0 / (fan_in + fan_out)), seed, stream);
-        case Initializer::normal: return normal(n, spec.gain, seed, stream);
+        case Initializer::normal:
+            return normal(n, spec.gain, seed, stream);
     }
     return {};
 }

@@ -27,7 +27,9 @@ class Lowering {
     void run();
 
   private:
-    const Value& in(int i) const { return program_.value(node_.inputs[static_cast<std::size_t>(i)]); }
+    const Value& in(int i) const {
+        return program_.value(node_.inputs[static_cast<std::size_t>(i)]);
+    }
     const Value& out(int i = 0) const {
         return program_.value(node_.outputs[static_cast<std::size_t>(i)]);
     }
@@ -35,7 +37,9 @@ class Lowering {
     std::byte* out_data(int i = 0) const { return at(node_.outputs[static_cast<std::size_t>(i)]); }
     std::byte* at(ValueId id) const { return addresses_[static_cast<std::size_t>(id)]; }
     template <class T>
-    T* in_as(int i) const { return reinterpret_cast<T*>(in_data(i)); }
+    T* in_as(int i) const {
+        return reinterpret_cast<T*>(in_data(i));
+    }
     const Attributes& attributes() const { return node_.attributes; }
 
     template <class Args>
@@ -163,16 +167,18 @@ void Lowering::rows() {
              ScatterAddRows{out().dtype, count, count ? out().shape.size() / count : 0,
                             in(1).shape[0], in_as<std::int64_t>(1), in_data(0), out_data()});
     } else {
-        emit(&CpuTable::select_row,
-             SelectRow{out().dtype, in(0).shape[0], out().shape.size(), in_data(0),
-                       in_as<Counters>(1), out_data()});
+        emit(&CpuTable::select_row, SelectRow{out().dtype, in(0).shape[0], out().shape.size(),
+                                              in_data(0), in_as<Counters>(1), out_data()});
     }
 }
 
 void Lowering::reduce() {
-    Reduce r{out().dtype, static_cast<Reduction>(attributes().kind), 1, 1, 1, in_data(0), out_data()};
+    Reduce r{out().dtype, static_cast<Reduction>(attributes().kind), 1, 1, 1, in_data(0),
+             out_data()};
     for (int i = 0; i < in(0).shape.rank(); ++i) {
-        std::int64_t& part = i < attributes().axis ? r.outer : i > attributes().axis ? r.inner : r.length;
+        std::int64_t& part = i < attributes().axis   ? r.outer
+                             : i > attributes().axis ? r.inner
+                                                     : r.length;
         part *= in(0).shape[i];
     }
     emit(&CpuTable::reduce, r);
@@ -194,7 +200,8 @@ void Lowering::products() {
             emit(&CpuTable::linear_forward,
                  LinearForward{dtype, activation, in(0).shape[0], in(0).shape[1], out().shape[1],
                                in_data(0), ld(in(0)), in_data(1),
-                               node_.input_count == 3 ? in_data(2) : nullptr, out_data(), ld(out())});
+                               node_.input_count == 3 ? in_data(2) : nullptr, out_data(),
+                               ld(out())});
             break;
         case Op::linear_input_gradient:
             emit(&CpuTable::linear_input_gradient,
@@ -251,9 +258,9 @@ void Lowering::optimizer() {
             emit(&CpuTable::optimizer_tick, OptimizerTick{in_as<OptimizerHyper>(0)});
             break;
         case Op::adam_step:
-            emit(&CpuTable::adam_step,
-                 AdamStep{dtype, n, in_data(0), in_data(1), in_data(2), in_data(3),
-                          in_as<OptimizerHyper>(4), node_.input_count == 6 ? in_data(5) : nullptr, p});
+            emit(&CpuTable::adam_step, AdamStep{dtype, n, in_data(0), in_data(1), in_data(2),
+                                                in_data(3), in_as<OptimizerHyper>(4),
+                                                node_.input_count == 6 ? in_data(5) : nullptr, p});
             break;
         default:
             emit(&CpuTable::polyak, kernels::Polyak{dtype, n, p, in_data(0), in_data(1)});
@@ -266,9 +273,8 @@ void Lowering::block() {
     if (node_.op == Op::tick) {
         emit(&CpuTable::tick, Tick{in_as<Counters>(0)});
     } else if (node_.op == Op::store_metric) {
-        emit(&CpuTable::store_metric,
-             StoreMetric{in(0).dtype, in_data(0), in_as<Counters>(1), in(2).shape[0], in(2).shape[1],
-                         a.n, in_data(2)});
+        emit(&CpuTable::store_metric, StoreMetric{in(0).dtype, in_data(0), in_as<Counters>(1),
+                                                  in(2).shape[0], in(2).shape[1], a.n, in_data(2)});
     } else if (node_.op == Op::random) {
         emit(&CpuTable::random_fill,
              RandomFill{out().dtype, static_cast<Distribution>(a.kind), a.p, a.q, a.stream,
@@ -283,35 +289,45 @@ void Lowering::run() {
         case Op::detach:
         case Op::reshape:
         case Op::slice:
-        case Op::broadcast: return;  // views
+        case Op::broadcast:
+            return;  // views
         case Op::unary:
         case Op::binary:
-        case Op::where: return elementwise();
+        case Op::where:
+            return elementwise();
         case Op::store:
         case Op::pad:
-        case Op::concat: return copies();
+        case Op::concat:
+            return copies();
         case Op::gather_rows:
         case Op::scatter_add_rows:
-        case Op::select_row: return rows();
-        case Op::reduce: return reduce();
+        case Op::select_row:
+            return rows();
+        case Op::reduce:
+            return reduce();
         case Op::matmul:
         case Op::linear:
         case Op::linear_input_gradient:
-        case Op::linear_weight_gradient: return products();
+        case Op::linear_weight_gradient:
+            return products();
         case Op::expectile_loss:
         case Op::mse_loss:
         case Op::gaussian_log_prob:
-        case Op::gaussian_log_prob_gradient: return losses();
+        case Op::gaussian_log_prob_gradient:
+            return losses();
         case Op::squared_norm:
         case Op::clip_by_norm:
         case Op::optimizer_tick:
         case Op::adam_step:
-        case Op::polyak: return optimizer();
+        case Op::polyak:
+            return optimizer();
         case Op::fill:
         case Op::random:
         case Op::store_metric:
-        case Op::tick: return block();
-        case Op::count_: return;
+        case Op::tick:
+            return block();
+        case Op::count_:
+            return;
     }
 }
 

@@ -53,8 +53,8 @@ class AdjointCall;
 struct OpInfo {
     Op op;
     const char* name;
-    // Appends the nodes that turn cotangents of the outputs into cotangents of the inputs; null where
-    // the op has no derivative.
+    // Appends the nodes that turn cotangents of the outputs into cotangents of the inputs; null
+    // where the op has no derivative.
     void (*adjoint)(AdjointCall&);
     // Bit i: the output may take the memory of input i when that is its last use.
     unsigned in_place;

@@ -61,7 +61,8 @@ int remove_dead(Program& program) {
         const Node& node = program.nodes[n];
         bool live = info(node.op).writes != 0;
         for (int i = 0; i < node.output_count; ++i) {
-            live = live || needed[static_cast<std::size_t>(node.outputs[static_cast<std::size_t>(i)])];
+            live =
+                live || needed[static_cast<std::size_t>(node.outputs[static_cast<std::size_t>(i)])];
         }
         if (!live) continue;
         dead[n] = false;
@@ -106,7 +107,8 @@ int fuse_adam_polyak(Program& program) {
         const BufferId parameters = program.value(adam.inputs[1]).buffer;
         for (std::size_t k = n + 1; k < program.nodes.size(); ++k) {
             const Node& next = program.nodes[k];
-            if (next.op != Op::polyak || program.value(next.inputs[0]).buffer != parameters) continue;
+            if (next.op != Op::polyak || program.value(next.inputs[0]).buffer != parameters)
+                continue;
             const BufferId target = program.value(next.inputs[1]).buffer;
             bool apart = true;
             for (std::size_t i = n + 1; i < k; ++i) {

@@ -18,9 +18,9 @@ struct Passes {
 // Bit-exact. Returns the number of nodes removed.
 int remove_dead(Program& program);
 
-// Lets linear_input_gradient apply the derivative of the activation below in its epilogue, where the
-// next use of its output is that product alone. Bit-exact for relu; for tanh within the rounding of
-// one product.
+// Lets linear_input_gradient apply the derivative of the activation below in its epilogue, where
+// the next use of its output is that product alone. Bit-exact for relu; for tanh within the
+// rounding of one product.
 int fuse_activation_gradient(Program& program);
 
 // Lets adam_step also average into the target, where nothing touches the target between the step

@@ -65,8 +65,8 @@ bool overlap(const Value& a, const Value& b) {
 // definition to its last use.
 bool Planner::may_place(NodeId store, ValueId source, const Value& to) const {
     const Value& v = program_.value(source);
-    if (v.storage != Storage::planned || v.output || v.dtype != to.dtype || !(v.shape == to.shape) ||
-        plan_.placed[index(source)] != kNone) {
+    if (v.storage != Storage::planned || v.output || v.dtype != to.dtype ||
+        !(v.shape == to.shape) || plan_.placed[index(source)] != kNone) {
         return false;
     }
     for (NodeId n = v.def; n <= last_use_[index(source)]; ++n) {

@@ -17,10 +17,10 @@ struct Block {
 };
 
 struct Plan {
-    std::vector<std::int32_t> block;   // by ValueId: index into blocks, -1 when not planned
-    std::vector<ValueId> placed;       // by ValueId: the persistent value it lies in, or kNone
+    std::vector<std::int32_t> block;  // by ValueId: index into blocks, -1 when not planned
+    std::vector<ValueId> placed;      // by ValueId: the persistent value it lies in, or kNone
     std::vector<Block> blocks;
-    std::int64_t bytes = 0;            // of the planned arena
+    std::int64_t bytes = 0;  // of the planned arena
 };
 
 // Liveness, in-place reuse, and first-fit offsets at multiples of kAlignment. Blocks whose

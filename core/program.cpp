@@ -11,7 +11,8 @@ std::string Program::describe(const Node& node) const {
         text += (i ? ", " : " ") + to_string(value(node.inputs[static_cast<std::size_t>(i)]).shape);
     }
     for (int i = 0; i < node.output_count; ++i) {
-        text += (i ? ", " : " -> ") + to_string(value(node.outputs[static_cast<std::size_t>(i)]).shape);
+        text +=
+            (i ? ", " : " -> ") + to_string(value(node.outputs[static_cast<std::size_t>(i)]).shape);
     }
     return text;
 }

@@ -1,5 +1,5 @@
-// A recorded update: an append-only list of nodes over values. The planner and the lowering read it;
-// nothing in it is a pointer to memory.
+// A recorded update: an append-only list of nodes over values. The planner and the lowering read
+// it; nothing in it is a pointer to memory.
 #pragma once
 
 #include <array>

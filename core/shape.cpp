@@ -25,7 +25,8 @@ std::int64_t Shape::size() const {
 }
 
 bool Shape::operator==(const Shape& other) const {
-    return rank_ == other.rank_ && std::equal(dims_.begin(), dims_.begin() + rank_, other.dims_.begin());
+    return rank_ == other.rank_ &&
+           std::equal(dims_.begin(), dims_.begin() + rank_, other.dims_.begin());
 }
 
 Strides contiguous_strides(const Shape& shape) {

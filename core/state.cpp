@@ -28,7 +28,8 @@ void store_real(DType dtype, const From* from, void* to, std::int64_t n) {
 }
 
 std::byte* element(const Buffer& buffer, std::int64_t offset) {
-    return static_cast<std::byte*>(buffer.data) + offset * static_cast<std::int64_t>(size_of(buffer.dtype));
+    return static_cast<std::byte*>(buffer.data) +
+           offset * static_cast<std::int64_t>(size_of(buffer.dtype));
 }
 
 }  // namespace
@@ -76,7 +77,8 @@ int State::metric_column(const std::string& name) {
         if (metric_names_[i] == name) return static_cast<int>(i);
     }
     if (metric_names_.size() == kMaxMetrics) {
-        throw Error(fmt::format("[metric] expected at most {} metrics, got '{}' too", kMaxMetrics, name));
+        throw Error(
+            fmt::format("[metric] expected at most {} metrics, got '{}' too", kMaxMetrics, name));
     }
     metric_names_.push_back(name);
     return static_cast<int>(metric_names_.size()) - 1;
@@ -99,8 +101,10 @@ ParameterGroup::ParameterGroup(State& state, std::string name, bool trainable)
 
 int ParameterGroup::add(ParameterSpec spec) {
     if (buffers_[0] >= 0) {
-        throw Error(fmt::format("[{}] parameter '{}' was added after the group was first used; add "
-                                "all parameters before recording", name_, spec.name));
+        throw Error(
+            fmt::format("[{}] parameter '{}' was added after the group was first used; add "
+                        "all parameters before recording",
+                        name_, spec.name));
     }
     const std::int64_t align = static_cast<std::int64_t>(kAlignment / size_of(state_.real()));
     offsets_.push_back(size_);
@@ -137,11 +141,21 @@ void ParameterGroup::set_optimizer(const OptimizerSettings& settings) {
     if (h.t == 0) h.beta1_power = h.beta2_power = 1.0;
 }
 
-BufferId ParameterGroup::parameters() { return allocate(), buffers_[0]; }
-BufferId ParameterGroup::gradients() { return allocate(), buffers_[1]; }
-BufferId ParameterGroup::first_moments() { return allocate(), buffers_[2]; }
-BufferId ParameterGroup::second_moments() { return allocate(), buffers_[3]; }
-BufferId ParameterGroup::hyper() { return allocate(), buffers_[4]; }
+BufferId ParameterGroup::parameters() {
+    return allocate(), buffers_[0];
+}
+BufferId ParameterGroup::gradients() {
+    return allocate(), buffers_[1];
+}
+BufferId ParameterGroup::first_moments() {
+    return allocate(), buffers_[2];
+}
+BufferId ParameterGroup::second_moments() {
+    return allocate(), buffers_[3];
+}
+BufferId ParameterGroup::hyper() {
+    return allocate(), buffers_[4];
+}
 
 void ParameterGroup::initialize(std::uint64_t seed) {
     for (int i = 0; i < count(); ++i) write(i, initial_values(spec(i), seed));

@@ -123,7 +123,8 @@ class State {
     // Converts f32 values into a new buffer of the real type.
     BufferId add_column(const std::string& name, const Shape& shape, std::span<const float> values);
     // The same from f64 values.
-    BufferId add_column(const std::string& name, const Shape& shape, std::span<const double> values);
+    BufferId add_column(const std::string& name, const Shape& shape,
+                        std::span<const double> values);
 
     // A new group; the reference stays valid.
     ParameterGroup& add_group(const std::string& name, bool trainable = true);

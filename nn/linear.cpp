@@ -11,7 +11,8 @@ Linear::Linear(ParameterGroup& group, const std::string& name, const Spec& spec)
 Tensor Linear::operator()(Tensor x) const {
     Graph& graph = x.graph();
     const Graph::Label label(graph, name_);
-    return linear(x, graph.parameter(*group_, weight_), graph.parameter(*group_, bias_), activation_);
+    return linear(x, graph.parameter(*group_, weight_), graph.parameter(*group_, bias_),
+                  activation_);
 }
 
 }  // namespace drydock::nn

@@ -18,7 +18,8 @@ class Linear {
         Initializer biases = Initializer::pytorch_default;
     };
 
-    // Adds "NAME.weight" (out, in) and "NAME.bias" (out) to the group, which must outlive the layer.
+    // Adds "NAME.weight" (out, in) and "NAME.bias" (out) to the group, which must outlive the
+    // layer.
     Linear(ParameterGroup& group, const std::string& name, const Spec& spec);
 
     // activation(x w^T + b): (N, in) -> (N, out)

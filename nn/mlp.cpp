@@ -11,15 +11,17 @@ Mlp::Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec)
     bool valid = sizes_.size() >= 2;
     for (std::int64_t size : sizes_) valid = valid && size > 0;
     if (!valid) {
-        throw Error(fmt::format("[{}] expected layer_sizes of two or more positive numbers, got [{}]",
-                                name, fmt::join(sizes_, ", ")), ErrorKind::usage);
+        throw Error(
+            fmt::format("[{}] expected layer_sizes of two or more positive numbers, got [{}]", name,
+                        fmt::join(sizes_, ", ")),
+            ErrorKind::usage);
     }
     for (std::size_t i = 0; i + 1 < sizes_.size(); ++i) {
         const bool last = i + 2 == sizes_.size();
-        layers_.emplace_back(group, fmt::format("{}.layers.{}", name, i),
-                             Linear::Spec{sizes_[i], sizes_[i + 1], last ? spec.output : spec.hidden,
-                                          spec.weights, last ? spec.output_gain : spec.gain,
-                                          spec.biases});
+        layers_.emplace_back(
+            group, fmt::format("{}.layers.{}", name, i),
+            Linear::Spec{sizes_[i], sizes_[i + 1], last ? spec.output : spec.hidden, spec.weights,
+                         last ? spec.output_gain : spec.gain, spec.biases});
     }
 }
 
@@ -31,11 +33,14 @@ Tensor Mlp::operator()(Tensor x) const {
 ScalarMlp::ScalarMlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec)
     : mlp_(group, name, spec) {
     if (mlp_.output_size() != 1) {
-        throw Error(fmt::format("[{}] expected layer_sizes to end in 1, got {}", name,
-                                mlp_.output_size()), ErrorKind::usage);
+        throw Error(
+            fmt::format("[{}] expected layer_sizes to end in 1, got {}", name, mlp_.output_size()),
+            ErrorKind::usage);
     }
 }
 
-Tensor ScalarMlp::operator()(Tensor x) const { return reshape(mlp_(x), {x.shape()[0]}); }
+Tensor ScalarMlp::operator()(Tensor x) const {
+    return reshape(mlp_(x), {x.shape()[0]});
+}
 
 }  // namespace drydock::nn

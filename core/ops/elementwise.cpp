@@ -41,38 +41,100 @@ Tensor binary(Binary op, const char* name, Tensor a, Tensor b) {
 
 }  // namespace
 
-Tensor operator+(Tensor a, Tensor b) { return binary(Binary::add, "add", a, b); }
-Tensor operator-(Tensor a, Tensor b) { return binary(Binary::sub, "subtract", a, b); }
-Tensor operator*(Tensor a, Tensor b) { return binary(Binary::mul, "multiply", a, b); }
-Tensor operator/(Tensor a, Tensor b) { return binary(Binary::div, "divide", a, b); }
-Tensor minimum(Tensor a, Tensor b) { return binary(Binary::minimum, "minimum", a, b); }
-Tensor maximum(Tensor a, Tensor b) { return binary(Binary::maximum, "maximum", a, b); }
-Tensor less(Tensor a, Tensor b) { return binary(Binary::less, "less", a, b); }
-Tensor less_equal(Tensor a, Tensor b) { return binary(Binary::less_equal, "less_equal", a, b); }
-Tensor equal(Tensor a, Tensor b) { return binary(Binary::equal, "equal", a, b); }
+Tensor operator+(Tensor a, Tensor b) {
+    return binary(Binary::add, "add", a, b);
+}
+Tensor operator-(Tensor a, Tensor b) {
+    return binary(Binary::sub, "subtract", a, b);
+}
+Tensor operator*(Tensor a, Tensor b) {
+    return binary(Binary::mul, "multiply", a, b);
+}
+Tensor operator/(Tensor a, Tensor b) {
+    return binary(Binary::div, "divide", a, b);
+}
+Tensor minimum(Tensor a, Tensor b) {
+    return binary(Binary::minimum, "minimum", a, b);
+}
+Tensor maximum(Tensor a, Tensor b) {
+    return binary(Binary::maximum, "maximum", a, b);
+}
+Tensor less(Tensor a, Tensor b) {
+    return binary(Binary::less, "less", a, b);
+}
+Tensor less_equal(Tensor a, Tensor b) {
+    return binary(Binary::less_equal, "less_equal", a, b);
+}
+Tensor equal(Tensor a, Tensor b) {
+    return binary(Binary::equal, "equal", a, b);
+}
 
-Tensor operator+(Tensor x, double p) { return unary(Unary::add_scalar, x, p); }
-Tensor operator+(double p, Tensor x) { return x + p; }
-Tensor operator-(Tensor x, double p) { return x + -p; }
-Tensor operator-(double p, Tensor x) { return unary(Unary::rsub_scalar, x, p); }
-Tensor operator*(Tensor x, double p) { return unary(Unary::mul_scalar, x, p); }
-Tensor operator*(double p, Tensor x) { return x * p; }
-Tensor operator/(Tensor x, double p) { return x * (1.0 / p); }
-Tensor operator/(double p, Tensor x) { return unary(Unary::rdiv_scalar, x, p); }
-Tensor operator-(Tensor x) { return unary(Unary::negate, x); }
-Tensor exp(Tensor x) { return unary(Unary::exp, x); }
-Tensor log(Tensor x) { return unary(Unary::log, x); }
-Tensor sqrt(Tensor x) { return unary(Unary::sqrt, x); }
-Tensor square(Tensor x) { return unary(Unary::square, x); }
-Tensor abs(Tensor x) { return unary(Unary::absolute, x); }
-Tensor relu(Tensor x) { return unary(Unary::relu, x); }
-Tensor tanh(Tensor x) { return unary(Unary::tanh, x); }
-Tensor sigmoid(Tensor x) { return unary(Unary::sigmoid, x); }
-Tensor softplus(Tensor x) { return unary(Unary::softplus, x); }
-Tensor minimum(Tensor x, double p) { return unary(Unary::min_scalar, x, p); }
-Tensor maximum(Tensor x, double p) { return unary(Unary::max_scalar, x, p); }
-Tensor clamp(Tensor x, double low, double high) { return unary(Unary::clamp, x, low, high); }
-Tensor positive(Tensor x) { return unary(Unary::positive, x); }
+Tensor operator+(Tensor x, double p) {
+    return unary(Unary::add_scalar, x, p);
+}
+Tensor operator+(double p, Tensor x) {
+    return x + p;
+}
+Tensor operator-(Tensor x, double p) {
+    return x + -p;
+}
+Tensor operator-(double p, Tensor x) {
+    return unary(Unary::rsub_scalar, x, p);
+}
+Tensor operator*(Tensor x, double p) {
+    return unary(Unary::mul_scalar, x, p);
+}
+Tensor operator*(double p, Tensor x) {
+    return x * p;
+}
+Tensor operator/(Tensor x, double p) {
+    return x * (1.0 / p);
+}
+Tensor operator/(double p, Tensor x) {
+    return unary(Unary::rdiv_scalar, x, p);
+}
+Tensor operator-(Tensor x) {
+    return unary(Unary::negate, x);
+}
+Tensor exp(Tensor x) {
+    return unary(Unary::exp, x);
+}
+Tensor log(Tensor x) {
+    return unary(Unary::log, x);
+}
+Tensor sqrt(Tensor x) {
+    return unary(Unary::sqrt, x);
+}
+Tensor square(Tensor x) {
+    return unary(Unary::square, x);
+}
+Tensor abs(Tensor x) {
+    return unary(Unary::absolute, x);
+}
+Tensor relu(Tensor x) {
+    return unary(Unary::relu, x);
+}
+Tensor tanh(Tensor x) {
+    return unary(Unary::tanh, x);
+}
+Tensor sigmoid(Tensor x) {
+    return unary(Unary::sigmoid, x);
+}
+Tensor softplus(Tensor x) {
+    return unary(Unary::softplus, x);
+}
+Tensor minimum(Tensor x, double p) {
+    return unary(Unary::min_scalar, x, p);
+}
+Tensor maximum(Tensor x, double p) {
+    return unary(Unary::max_scalar, x, p);
+}
+Tensor clamp(Tensor x, double low, double high) {
+    return unary(Unary::clamp, x, low, high);
+}
+Tensor positive(Tensor x) {
+    return unary(Unary::positive, x);
+}
 
 Tensor contiguous(Tensor x) {
     return is_contiguous(x.shape(), x.value().strides) ? x : unary(Unary::copy, x);
@@ -84,25 +146,58 @@ void unary_adjoint(AdjointCall& call) {
     const auto op = static_cast<Unary>(call.attributes().kind);
     switch (op) {
         case Unary::copy:
-        case Unary::add_scalar: call.set(0, g); break;
+        case Unary::add_scalar:
+            call.set(0, g);
+            break;
         case Unary::negate:
-        case Unary::rsub_scalar: call.set(0, -g); break;
-        case Unary::exp: call.set(0, g * y); break;
-        case Unary::log: call.set(0, g / x); break;
-        case Unary::sqrt: call.set(0, 0.5 * g / y); break;
-        case Unary::square: call.set(0, 2.0 * g * x); break;
-        case Unary::absolute: call.set(0, g * (positive(x) - positive(-x))); break;
-        case Unary::relu: call.set(0, binary(Binary::relu_gradient, "relu_gradient", g, y)); break;
-        case Unary::tanh: call.set(0, binary(Binary::tanh_gradient, "tanh_gradient", g, y)); break;
-        case Unary::sigmoid: call.set(0, g * (y * (1.0 - y))); break;
-        case Unary::softplus: call.set(0, g * sigmoid(x)); break;
-        case Unary::mul_scalar: call.set(0, g * p); break;
-        case Unary::rdiv_scalar: call.set(0, -(g * y / x)); break;
-        case Unary::min_scalar: call.set(0, g * unary(Unary::inside, x, -kInfinity, p)); break;
-        case Unary::max_scalar: call.set(0, g * unary(Unary::inside, x, p, kInfinity)); break;
-        case Unary::clamp: call.set(0, g * unary(Unary::inside, x, p, q)); break;
+        case Unary::rsub_scalar:
+            call.set(0, -g);
+            break;
+        case Unary::exp:
+            call.set(0, g * y);
+            break;
+        case Unary::log:
+            call.set(0, g / x);
+            break;
+        case Unary::sqrt:
+            call.set(0, 0.5 * g / y);
+            break;
+        case Unary::square:
+            call.set(0, 2.0 * g * x);
+            break;
+        case Unary::absolute:
+            call.set(0, g * (positive(x) - positive(-x)));
+            break;
+        case Unary::relu:
+            call.set(0, binary(Binary::relu_gradient, "relu_gradient", g, y));
+            break;
+        case Unary::tanh:
+            call.set(0, binary(Binary::tanh_gradient, "tanh_gradient", g, y));
+            break;
+        case Unary::sigmoid:
+            call.set(0, g * (y * (1.0 - y)));
+            break;
+        case Unary::softplus:
+            call.set(0, g * sigmoid(x));
+            break;
+        case Unary::mul_scalar:
+            call.set(0, g * p);
+            break;
+        case Unary::rdiv_scalar:
+            call.set(0, -(g * y / x));
+            break;
+        case Unary::min_scalar:
+            call.set(0, g * unary(Unary::inside, x, -kInfinity, p));
+            break;
+        case Unary::max_scalar:
+            call.set(0, g * unary(Unary::inside, x, p, kInfinity));
+            break;
+        case Unary::clamp:
+            call.set(0, g * unary(Unary::inside, x, p, q));
+            break;
         case Unary::positive:
-        case Unary::inside: break;
+        case Unary::inside:
+            break;
     }
 }
 
@@ -132,8 +227,12 @@ void binary_adjoint(AdjointCall& call) {
             if (call.wants(0)) call.set(0, g / b);
             if (call.wants(1)) call.set(1, -(g * call.output() / b));
             break;
-        case Binary::minimum: extremum_adjoint(call, less(a, b)); break;
-        case Binary::maximum: extremum_adjoint(call, less(b, a)); break;
+        case Binary::minimum:
+            extremum_adjoint(call, less(a, b));
+            break;
+        case Binary::maximum:
+            extremum_adjoint(call, less(b, a));
+            break;
         case Binary::relu_gradient:
             if (call.wants(0)) call.set(0, binary(Binary::relu_gradient, "relu_gradient", g, b));
             if (call.wants(1)) call.set(1, fill(call.graph(), b.shape(), 0.0));
@@ -144,7 +243,8 @@ void binary_adjoint(AdjointCall& call) {
             break;
         case Binary::less:
         case Binary::less_equal:
-        case Binary::equal: break;
+        case Binary::equal:
+            break;
     }
 }
 

@@ -21,9 +21,12 @@ Tensor rows(Tensor x) {
 
 Tensor activate(Tensor x, Activation activation) {
     switch (activation) {
-        case Activation::none: return x;
-        case Activation::relu: return relu(x);
-        case Activation::tanh: return tanh(x);
+        case Activation::none:
+            return x;
+        case Activation::relu:
+            return relu(x);
+        case Activation::tanh:
+            return tanh(x);
     }
     return x;
 }
@@ -32,9 +35,9 @@ Tensor activate(Tensor x, Activation activation) {
 Tensor before_activation(Tensor g, Tensor y, Activation activation) {
     if (activation == Activation::none) return g;
     Attributes attributes;
-    attributes.kind = static_cast<std::uint8_t>(activation == Activation::relu
-                                                    ? kernels::Binary::relu_gradient
-                                                    : kernels::Binary::tanh_gradient);
+    attributes.kind =
+        static_cast<std::uint8_t>(activation == Activation::relu ? kernels::Binary::relu_gradient
+                                                                 : kernels::Binary::tanh_gradient);
     return g.graph().append_one({Op::binary, {g, y}, {y.shape()}, attributes, g.dtype()});
 }
 
@@ -64,9 +67,9 @@ void matmul_adjoint(AdjointCall& call) {
 Tensor linear(Tensor x, Tensor w, Tensor bias, Activation activation) {
     if (x.shape().rank() != 2 || w.shape().rank() != 2 || x.shape()[1] != w.shape()[1] ||
         (bias && !(bias.shape() == Shape{w.shape()[0]}))) {
-        throw Error(fmt::format("[linear] expected x (N, I), w (O, I) and bias (O), got {}, {} and {}",
-                                to_string(x.shape()), to_string(w.shape()),
-                                bias ? to_string(bias.shape()) : "none"));
+        throw Error(fmt::format(
+            "[linear] expected x (N, I), w (O, I) and bias (O), got {}, {} and {}",
+            to_string(x.shape()), to_string(w.shape()), bias ? to_string(bias.shape()) : "none"));
     }
     Graph& graph = x.graph();
     if (!graph.fused()) {
@@ -84,11 +87,11 @@ Tensor linear(Tensor x, Tensor w, Tensor bias, Activation activation) {
 void linear_adjoint(AdjointCall& call) {
     Graph& graph = call.graph();
     const Tensor x = call.input(0), w = call.input(1);
-    const Tensor dz = rows(before_activation(
-        call.cotangent(), call.output(), static_cast<Activation>(call.attributes().kind)));
+    const Tensor dz = rows(before_activation(call.cotangent(), call.output(),
+                                             static_cast<Activation>(call.attributes().kind)));
     if (call.wants(0)) {
-        call.set(0, graph.append_one(
-                        {Op::linear_input_gradient, {dz, w}, {x.shape()}, {}, x.dtype()}));
+        call.set(
+            0, graph.append_one({Op::linear_input_gradient, {dz, w}, {x.shape()}, {}, x.dtype()}));
     }
     const bool bias = call.input_count() == 3;
     if (!call.wants(1) && !(bias && call.wants(2))) return;

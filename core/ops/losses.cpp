@@ -57,9 +57,10 @@ void expectile_loss_adjoint(AdjointCall& call) {
 Tensor gaussian_log_prob(Tensor mean, Tensor log_std, Tensor x) {
     if (mean.shape().rank() != 2 || !(x.shape() == mean.shape()) ||
         !(log_std.shape() == Shape{mean.shape()[1]})) {
-        throw Error(fmt::format("[gaussian_log_prob] expected mean (N, A), log_std (A) and x (N, A), "
-                                "got {}, {} and {}", to_string(mean.shape()),
-                                to_string(log_std.shape()), to_string(x.shape())));
+        throw Error(
+            fmt::format("[gaussian_log_prob] expected mean (N, A), log_std (A) and x (N, A), "
+                        "got {}, {} and {}",
+                        to_string(mean.shape()), to_string(log_std.shape()), to_string(x.shape())));
     }
     Graph& graph = mean.graph();
     if (!graph.fused()) {
@@ -75,12 +76,11 @@ Tensor gaussian_log_prob(Tensor mean, Tensor log_std, Tensor x) {
 
 void gaussian_log_prob_adjoint(AdjointCall& call) {
     const Tensor mean = call.input(0), log_std = call.input(1), x = call.input(2);
-    const auto gradients =
-        call.graph().append({Op::gaussian_log_prob_gradient,
-                             {contiguous(call.cotangent()), mean, log_std, x},
-                             {mean.shape(), log_std.shape()},
-                             {},
-                             mean.dtype()});
+    const auto gradients = call.graph().append({Op::gaussian_log_prob_gradient,
+                                                {contiguous(call.cotangent()), mean, log_std, x},
+                                                {mean.shape(), log_std.shape()},
+                                                {},
+                                                mean.dtype()});
     if (call.wants(0)) call.set(0, gradients[0]);
     if (call.wants(1)) call.set(1, gradients[1]);
     if (call.wants(2)) call.set(2, -gradients[0]);

@@ -16,11 +16,8 @@ void Graph::step(ParameterGroup& group) {
     const Label label(*this, group.name());
     const Tensor gradients = buffer(group.gradients());
     if (group.optimizer().gradient_clip > 0.0) {
-        const Tensor partials = append_one({Op::squared_norm,
-                                            {gradients},
-                                            {{kernels::norm_blocks(group.size())}},
-                                            {},
-                                            real()});
+        const Tensor partials = append_one(
+            {Op::squared_norm, {gradients}, {{kernels::norm_blocks(group.size())}}, {}, real()});
         Attributes clip;
         clip.p = group.optimizer().gradient_clip;
         append({Op::clip_by_norm, {partials, gradients}, {}, clip, real()});
@@ -37,9 +34,10 @@ void Graph::step(ParameterGroup& group) {
 
 void Graph::polyak(ParameterGroup& source, ParameterGroup& target, double polyak) {
     if (source.size() != target.size() || source.count() != target.count()) {
-        throw Error(fmt::format("[polyak] expected groups of one layout, got '{}' with {} elements and "
-                                "'{}' with {}", source.name(), source.size(), target.name(),
-                                target.size()));
+        throw Error(
+            fmt::format("[polyak] expected groups of one layout, got '{}' with {} elements and "
+                        "'{}' with {}",
+                        source.name(), source.size(), target.name(), target.size()));
     }
     const Label label(*this, target.name());
     Attributes attributes;

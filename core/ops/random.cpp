@@ -18,9 +18,11 @@ Tensor Graph::random(const std::string& name, const Shape& shape, DType dtype,
     if (injected >= 0) {
         const Tensor row = select_row(buffer(injected));
         if (!(row.shape() == shape) || row.dtype() != dtype) {
-            throw Error(fmt::format("[random] expected draws of stream '{}' of shape {} {} per step, "
-                                    "got {} {}", name, name_of(dtype), to_string(shape),
-                                    name_of(row.dtype()), to_string(row.shape())));
+            throw Error(
+                fmt::format("[random] expected draws of stream '{}' of shape {} {} per step, "
+                            "got {} {}",
+                            name, name_of(dtype), to_string(shape), name_of(row.dtype()),
+                            to_string(row.shape())));
         }
         return row;
     }

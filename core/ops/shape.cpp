@@ -32,8 +32,8 @@ void detach_adjoint(AdjointCall&) {}
 
 Tensor reshape(Tensor x, const Shape& shape) {
     if (shape.size() != x.size()) {
-        throw Error(fmt::format("[reshape] expected a shape of {} elements for {}, got {}", x.size(),
-                                to_string(x.shape()), to_string(shape)));
+        throw Error(fmt::format("[reshape] expected a shape of {} elements for {}, got {}",
+                                x.size(), to_string(x.shape()), to_string(shape)));
     }
     if (shape == x.shape()) return x;
     const Tensor c = contiguous(x);
@@ -97,7 +97,8 @@ Tensor sum_to(Tensor x, const Shape& shape) {
 
 Tensor concat(const std::vector<Tensor>& parts, int axis) {
     if (parts.empty() || parts.size() > kMaxInputs) {
-        throw Error(fmt::format("[concat] expected 1 to {} parts, got {}", kMaxInputs, parts.size()));
+        throw Error(
+            fmt::format("[concat] expected 1 to {} parts, got {}", kMaxInputs, parts.size()));
     }
     check_axis("concat", parts[0], axis);
     Shape shape = parts[0].shape();
@@ -109,8 +110,9 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
             other[axis] = shape[axis];
         }
         if (!(other == shape)) {
-            throw Error(fmt::format("[concat] expected shapes equal but along axis {}, got {} and {}",
-                                    axis, to_string(parts[0].shape()), to_string(part.shape())));
+            throw Error(
+                fmt::format("[concat] expected shapes equal but along axis {}, got {} and {}", axis,
+                            to_string(parts[0].shape()), to_string(part.shape())));
         }
     }
     Attributes attributes;
@@ -150,9 +152,10 @@ void pad_adjoint(AdjointCall& call) {
 
 Tensor gather_rows(Tensor table, Tensor indices) {
     if (indices.dtype() != DType::i64 || indices.shape().rank() != 1 || table.shape().rank() < 1) {
-        throw Error(fmt::format("[gather_rows] expected a table (R, ...) and i64 indices (N), got {} "
-                                "and {} {}", to_string(table.shape()), name_of(indices.dtype()),
-                                to_string(indices.shape())));
+        throw Error(fmt::format(
+            "[gather_rows] expected a table (R, ...) and i64 indices (N), got {} "
+            "and {} {}",
+            to_string(table.shape()), name_of(indices.dtype()), to_string(indices.shape())));
     }
     Shape shape = table.shape();
     shape[0] = indices.shape()[0];

@@ -58,7 +58,8 @@ class CaseState {
         for (std::size_t i = 0; i < c.inputs.size(); ++i) {
             inputs.add({"input" + std::to_string(i), c.inputs[i].shape, Initializer::zeros});
         }
-        for (std::size_t i = 0; i < values.size(); ++i) inputs.write(static_cast<int>(i), values[i]);
+        for (std::size_t i = 0; i < values.size(); ++i)
+            inputs.write(static_cast<int>(i), values[i]);
     }
 
     Tensor build(Graph& g) {
@@ -86,8 +87,8 @@ class CaseState {
     const OpCase& case_;
 };
 
-// sum(output * cotangent), with a cotangent drawn at random: a sum alone would not notice a permuted
-// gradient.
+// sum(output * cotangent), with a cotangent drawn at random: a sum alone would not notice a
+// permuted gradient.
 inline Tensor weighted_sum(Graph& g, CaseState& s, Tensor y) {
     const Values weights = draw(y.shape(), -1.0, 1.0, 99);
     const BufferId id = s.state.add_column("cotangent" + std::to_string(s.state.buffer_count()),

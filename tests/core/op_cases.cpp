@@ -8,7 +8,9 @@ namespace {
 using In = std::vector<Values>;
 using T = std::vector<Tensor>;
 
-std::size_t u(std::int64_t i) { return static_cast<std::size_t>(i); }
+std::size_t u(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
 
 OpCase unary(const char* name, Tensor (*op)(Tensor), double (*f)(double), double low = -2.0,
              double high = 2.0, bool differentiable = true) {
@@ -69,7 +71,8 @@ OpCase reduction(const char* name, Tensor (*op)(Tensor, int), double (*f)(const 
                 for (std::int64_t o = 0; o < 2; ++o) {
                     for (std::int64_t i = 0; i < 3; ++i) {
                         Values column;
-                        for (std::int64_t k = 0; k < 5; ++k) column.push_back(in[0][u((o * 5 + k) * 3 + i)]);
+                        for (std::int64_t k = 0; k < 5; ++k)
+                            column.push_back(in[0][u((o * 5 + k) * 3 + i)]);
                         y.push_back(f(column));
                     }
                 }
@@ -94,7 +97,8 @@ OpCase product(const char* name, bool ta, bool tb) {
                     for (std::int64_t n = 0; n < N; ++n) {
                         double s = 0;
                         for (std::int64_t k = 0; k < K; ++k) {
-                            s += in[0][u(ta ? k * M + m : m * K + k)] * in[1][u(tb ? n * K + k : k * N + n)];
+                            s += in[0][u(ta ? k * M + m : m * K + k)] *
+                                 in[1][u(tb ? n * K + k : k * N + n)];
                         }
                         y.push_back(s);
                     }
@@ -118,7 +122,8 @@ OpCase layer(const char* name, std::int64_t N, std::int64_t I, std::int64_t O, A
                 for (std::int64_t n = 0; n < N; ++n) {
                     for (std::int64_t o = 0; o < O; ++o) {
                         double s = bias ? in[2][u(o)] : 0.0;
-                        for (std::int64_t i = 0; i < I; ++i) s += in[0][u(n * I + i)] * in[1][u(o * I + i)];
+                        for (std::int64_t i = 0; i < I; ++i)
+                            s += in[0][u(n * I + i)] * in[1][u(o * I + i)];
                         y.push_back(activated(s, a));
                     }
                 }
@@ -134,53 +139,81 @@ std::vector<OpCase> elementwise_cases() {
         unary("square", square, [](double x) { return x * x; }),
         unary("abs", abs, std::fabs, 0.1, 2.0),
         unary("abs of negatives", abs, std::fabs, -2.0, -0.1),
-        unary("relu above", relu, [](double x) { return x; }, 0.1, 2.0),
-        unary("relu below", relu, [](double) { return 0.0; }, -2.0, -0.1),
+        unary(
+            "relu above", relu, [](double x) { return x; }, 0.1, 2.0),
+        unary(
+            "relu below", relu, [](double) { return 0.0; }, -2.0, -0.1),
         unary("tanh", tanh, std::tanh),
         unary("sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }),
         unary("softplus", softplus, [](double x) { return std::log1p(std::exp(x)); }),
-        unary("negate", [](Tensor x) { return -x; }, [](double x) { return -x; }),
-        unary("positive", positive, [](double x) { return x > 0 ? 1.0 : 0.0; }, -2, 2, false),
-        scalar("add scalar", [](Tensor x) { return x + 1.5; }, [](double x) { return x + 1.5; }),
-        scalar("scalar minus", [](Tensor x) { return 1.5 - x; }, [](double x) { return 1.5 - x; }),
-        scalar("times scalar", [](Tensor x) { return -3.0 * x; }, [](double x) { return -3 * x; }),
-        scalar("scalar over", [](Tensor x) { return 2.0 / x; }, [](double x) { return 2 / x; }, 0.3, 2),
-        scalar("over scalar", [](Tensor x) { return x / 4.0; }, [](double x) { return x / 4; }),
-        scalar("minimum scalar", [](Tensor x) { return minimum(x, 0.5); },
-               [](double x) { return std::min(x, 0.5); }),
-        scalar("maximum scalar", [](Tensor x) { return maximum(x, 0.5); },
-               [](double x) { return std::max(x, 0.5); }),
-        scalar("clamp", [](Tensor x) { return clamp(x, -0.7, 0.9); },
-               [](double x) { return std::min(std::max(x, -0.7), 0.9); }),
+        unary(
+            "negate", [](Tensor x) { return -x; }, [](double x) { return -x; }),
+        unary(
+            "positive", positive, [](double x) { return x > 0 ? 1.0 : 0.0; }, -2, 2, false),
+        scalar(
+            "add scalar", [](Tensor x) { return x + 1.5; }, [](double x) { return x + 1.5; }),
+        scalar(
+            "scalar minus", [](Tensor x) { return 1.5 - x; }, [](double x) { return 1.5 - x; }),
+        scalar(
+            "times scalar", [](Tensor x) { return -3.0 * x; }, [](double x) { return -3 * x; }),
+        scalar(
+            "scalar over", [](Tensor x) { return 2.0 / x; }, [](double x) { return 2 / x; }, 0.3,
+            2),
+        scalar(
+            "over scalar", [](Tensor x) { return x / 4.0; }, [](double x) { return x / 4; }),
+        scalar(
+            "minimum scalar", [](Tensor x) { return minimum(x, 0.5); },
+            [](double x) { return std::min(x, 0.5); }),
+        scalar(
+            "maximum scalar", [](Tensor x) { return maximum(x, 0.5); },
+            [](double x) { return std::max(x, 0.5); }),
+        scalar(
+            "clamp", [](Tensor x) { return clamp(x, -0.7, 0.9); },
+            [](double x) { return std::min(std::max(x, -0.7), 0.9); }),
         binary("add", [](Tensor a, Tensor b) { return a + b; }, std::plus<>(), {3, 4}, {3, 4}),
         binary("add row", [](Tensor a, Tensor b) { return a + b; }, std::plus<>(), {3, 4}, {1, 4}),
-        binary("add column", [](Tensor a, Tensor b) { return a + b; }, std::plus<>(), {3, 1}, {3, 4}),
-        binary("outer sum", [](Tensor a, Tensor b) { return a + b; }, std::plus<>(), {3, 1}, {1, 4}),
-        binary("subtract", [](Tensor a, Tensor b) { return a - b; }, std::minus<>(), {3, 4}, {3, 1}),
-        binary("multiply", [](Tensor a, Tensor b) { return a * b; }, std::multiplies<>(), {1, 4}, {3, 4}),
-        binary("divide", [](Tensor a, Tensor b) { return a / b; }, std::divides<>(), {3, 4}, {1, 4}, 0.5, 2),
-        binary("minimum", [](Tensor a, Tensor b) { return minimum(a, b); },
-               [](double a, double b) { return std::min(a, b); }, {3, 4}, {3, 4}),
-        binary("maximum", [](Tensor a, Tensor b) { return maximum(a, b); },
-               [](double a, double b) { return std::max(a, b); }, {3, 4}, {1, 4}),
-        binary("less", [](Tensor a, Tensor b) { return less(a, b); },
-               [](double a, double b) { return a < b ? 1.0 : 0.0; }, {3, 4}, {3, 1}, -2, 2, false),
-        binary("less_equal", [](Tensor a, Tensor b) { return less_equal(a, b); },
-               [](double a, double b) { return a <= b ? 1.0 : 0.0; }, {3, 4}, {3, 1}, -2, 2, false),
-        binary("where", [](Tensor a, Tensor b) { return where(positive(detach(a)), a * b, b); },
-               [](double a, double b) { return a > 0 ? a * b : b; }, {3, 4}, {1, 4}),
-        binary("a value used three times", [](Tensor a, Tensor b) { return a * a + a * b - a; },
-               [](double a, double b) { return a * a + a * b - a; }, {3, 4}, {3, 4}),
-        binary("derivative of tanh's derivative",
-               [](Tensor a, Tensor b) { return tanh(a) * (1.0 - square(tanh(b))); },
-               [](double a, double b) { return std::tanh(a) * (1 - std::tanh(b) * std::tanh(b)); },
-               {3, 4}, {3, 4}),
+        binary("add column", [](Tensor a, Tensor b) { return a + b; }, std::plus<>(), {3, 1},
+               {3, 4}),
+        binary("outer sum", [](Tensor a, Tensor b) { return a + b; }, std::plus<>(), {3, 1},
+               {1, 4}),
+        binary("subtract", [](Tensor a, Tensor b) { return a - b; }, std::minus<>(), {3, 4},
+               {3, 1}),
+        binary("multiply", [](Tensor a, Tensor b) { return a * b; }, std::multiplies<>(), {1, 4},
+               {3, 4}),
+        binary(
+            "divide", [](Tensor a, Tensor b) { return a / b; }, std::divides<>(), {3, 4}, {1, 4},
+            0.5, 2),
+        binary(
+            "minimum", [](Tensor a, Tensor b) { return minimum(a, b); },
+            [](double a, double b) { return std::min(a, b); }, {3, 4}, {3, 4}),
+        binary(
+            "maximum", [](Tensor a, Tensor b) { return maximum(a, b); },
+            [](double a, double b) { return std::max(a, b); }, {3, 4}, {1, 4}),
+        binary(
+            "less", [](Tensor a, Tensor b) { return less(a, b); },
+            [](double a, double b) { return a < b ? 1.0 : 0.0; }, {3, 4}, {3, 1}, -2, 2, false),
+        binary(
+            "less_equal", [](Tensor a, Tensor b) { return less_equal(a, b); },
+            [](double a, double b) { return a <= b ? 1.0 : 0.0; }, {3, 4}, {3, 1}, -2, 2, false),
+        binary(
+            "where", [](Tensor a, Tensor b) { return where(positive(detach(a)), a * b, b); },
+            [](double a, double b) { return a > 0 ? a * b : b; }, {3, 4}, {1, 4}),
+        binary(
+            "a value used three times", [](Tensor a, Tensor b) { return a * a + a * b - a; },
+            [](double a, double b) { return a * a + a * b - a; }, {3, 4}, {3, 4}),
+        binary(
+            "derivative of tanh's derivative",
+            [](Tensor a, Tensor b) { return tanh(a) * (1.0 - square(tanh(b))); },
+            [](double a, double b) { return std::tanh(a) * (1 - std::tanh(b) * std::tanh(b)); },
+            {3, 4}, {3, 4}),
     };
 }
 
 std::vector<OpCase> shape_cases() {
     return {
-        {"slice of columns", {{{3, 6}}}, [](Graph&, const T& t) { return slice(t[0], 1, 2, 5); },
+        {"slice of columns",
+         {{{3, 6}}},
+         [](Graph&, const T& t) { return slice(t[0], 1, 2, 5); },
          [](const In& in) {
              Values y;
              for (int i = 0; i < 3; ++i) {
@@ -188,10 +221,12 @@ std::vector<OpCase> shape_cases() {
              }
              return y;
          }},
-        {"slice of rows, reshaped", {{{4, 3}}},
+        {"slice of rows, reshaped",
+         {{{4, 3}}},
          [](Graph&, const T& t) { return reshape(slice(t[0], 0, 1, 3), {6}); },
          [](const In& in) { return Values(in[0].begin() + 3, in[0].begin() + 9); }},
-        {"reshape of columns copies", {{{3, 4}}},
+        {"reshape of columns copies",
+         {{{3, 4}}},
          [](Graph&, const T& t) { return square(reshape(slice(t[0], 1, 1, 3), {6})); },
          [](const In& in) {
              Values y;
@@ -200,8 +235,11 @@ std::vector<OpCase> shape_cases() {
              }
              return y;
          }},
-        {"concat along columns", {{{3, 2}}, {{3, 1}}, {{3, 3}}},
-         [](Graph&, const T& t) { return concat({t[0], t[1], t[2]}, 1); },
+        {"concat along columns",
+         {{{3, 2}}, {{3, 1}}, {{3, 3}}},
+         [](Graph&, const T& t) {
+             return concat({t[0], t[1], t[2]}, 1);
+         },
          [](const In& in) {
              Values y;
              for (int i = 0; i < 3; ++i) {
@@ -211,17 +249,25 @@ std::vector<OpCase> shape_cases() {
              }
              return y;
          }},
-        {"concat along rows", {{{1, 3}}, {{2, 3}}},
-         [](Graph&, const T& t) { return concat({t[0], t[1]}, 0); },
+        {"concat along rows",
+         {{{1, 3}}, {{2, 3}}},
+         [](Graph&, const T& t) {
+             return concat({t[0], t[1]}, 0);
+         },
          [](const In& in) {
              Values y = in[0];
              y.insert(y.end(), in[1].begin(), in[1].end());
              return y;
          }},
-        {"pad", {{{2, 2}}}, [](Graph&, const T& t) { return pad(t[0], 1, 1, 4); },
+        {"pad",
+         {{{2, 2}}},
+         [](Graph&, const T& t) { return pad(t[0], 1, 1, 4); },
          [](const In& in) { return Values{0, in[0][0], in[0][1], 0, 0, in[0][2], in[0][3], 0}; }},
-        {"broadcast with new leading dimension", {{{1, 3}}},
-         [](Graph&, const T& t) { return square(broadcast_to(t[0], {2, 4, 3})); },
+        {"broadcast with new leading dimension",
+         {{{1, 3}}},
+         [](Graph&, const T& t) {
+             return square(broadcast_to(t[0], {2, 4, 3}));
+         },
          [](const In& in) {
              Values y;
              for (int i = 0; i < 8; ++i) {
@@ -229,7 +275,8 @@ std::vector<OpCase> shape_cases() {
              }
              return y;
          }},
-        {"gather rows, one twice and one never", {{{4, 3}}},
+        {"gather rows, one twice and one never",
+         {{{4, 3}}},
          [](Graph& g, const T& t) {
              const BufferId id = g.state().add_buffer("indices", DType::i64, {4});
              const std::int64_t rows[] = {2, 0, 2, 3};
@@ -243,7 +290,8 @@ std::vector<OpCase> shape_cases() {
              }
              return y;
          }},
-        {"detach stops one of two paths", {{{5}}},
+        {"detach stops one of two paths",
+         {{{5}}},
          [](Graph&, const T& t) { return t[0] * 2.0 + 0.0 * detach(t[0]); },
          [](const In& in) {
              Values y;
@@ -256,18 +304,25 @@ std::vector<OpCase> shape_cases() {
 std::vector<OpCase> reduction_cases() {
     return {
         reduction("sum", sum, sum_of),
-        reduction("mean", mean, [](const Values& v) { return sum_of(v) / static_cast<double>(v.size()); }),
-        reduction("max", max, [](const Values& v) { return *std::max_element(v.begin(), v.end()); }),
-        reduction("min", min, [](const Values& v) { return *std::min_element(v.begin(), v.end()); }),
+        reduction("mean", mean,
+                  [](const Values& v) { return sum_of(v) / static_cast<double>(v.size()); }),
+        reduction("max", max,
+                  [](const Values& v) { return *std::max_element(v.begin(), v.end()); }),
+        reduction("min", min,
+                  [](const Values& v) { return *std::min_element(v.begin(), v.end()); }),
         reduction("logsumexp", logsumexp,
                   [](const Values& v) {
                       double s = 0;
                       for (double x : v) s += std::exp(x);
                       return std::log(s);
                   }),
-        {"sum of all", {{{7, 11}}}, [](Graph&, const T& t) { return sum(t[0]); },
+        {"sum of all",
+         {{{7, 11}}},
+         [](Graph&, const T& t) { return sum(t[0]); },
          [](const In& in) { return Values{sum_of(in[0])}; }},
-        {"mean of a slice", {{{7, 4}}}, [](Graph&, const T& t) { return mean(slice(t[0], 1, 1, 3)); },
+        {"mean of a slice",
+         {{{7, 4}}},
+         [](Graph&, const T& t) { return mean(slice(t[0], 1, 1, 3)); },
          [](const In& in) {
              double s = 0;
              for (int i = 0; i < 7; ++i) s += in[0][u(i * 4 + 1)] + in[0][u(i * 4 + 2)];
@@ -282,7 +337,8 @@ std::vector<OpCase> loss_cases() {
         for (int n = 0; n < 5; ++n) {
             double s = 0;
             for (int a = 0; a < 3; ++a) {
-                const double z = (in[2][u(n * 3 + a)] - in[0][u(n * 3 + a)]) / std::exp(in[1][u(a)]);
+                const double z =
+                    (in[2][u(n * 3 + a)] - in[0][u(n * 3 + a)]) / std::exp(in[1][u(a)]);
                 s += -0.5 * z * z - in[1][u(a)] - 0.5 * std::log(2 * std::numbers::pi);
             }
             y.push_back(s);
@@ -290,27 +346,34 @@ std::vector<OpCase> loss_cases() {
         return y;
     };
     return {
-        {"mse", {{{9}}, {{9}}}, [](Graph&, const T& t) { return mse(t[0], t[1]); },
+        {"mse",
+         {{{9}}, {{9}}},
+         [](Graph&, const T& t) { return mse(t[0], t[1]); },
          [](const In& in) {
              double s = 0;
              for (std::size_t i = 0; i < 9; ++i) s += (in[0][i] - in[1][i]) * (in[0][i] - in[1][i]);
              return Values{s / 9};
          }},
-        {"expectile loss", {{{33}}}, [](Graph&, const T& t) { return expectile_loss(t[0], 0.8); },
+        {"expectile loss",
+         {{{33}}},
+         [](Graph&, const T& t) { return expectile_loss(t[0], 0.8); },
          [](const In& in) {
              double s = 0;
              for (double x : in[0]) s += (x < 0 ? 0.2 : 0.8) * x * x;
              return Values{s / 33};
          }},
-        {"expectile loss, scaled", {{{6}}},
+        {"expectile loss, scaled",
+         {{{6}}},
          [](Graph&, const T& t) { return 3.0 * expectile_loss(2.0 * t[0], 0.3); },
          [](const In& in) {
              double s = 0;
              for (double x : in[0]) s += (x < 0 ? 0.7 : 0.3) * 4 * x * x;
              return Values{3 * s / 6};
          }},
-        {"gaussian log-density", {{{5, 3}}, {{3}, -1.0, 0.5}, {{5, 3}}},
-         [](Graph&, const T& t) { return gaussian_log_prob(t[0], t[1], t[2]); }, gaussian},
+        {"gaussian log-density",
+         {{{5, 3}}, {{3}, -1.0, 0.5}, {{5, 3}}},
+         [](Graph&, const T& t) { return gaussian_log_prob(t[0], t[1], t[2]); },
+         gaussian},
     };
 }
 
@@ -326,7 +389,8 @@ std::vector<OpCase> product_cases() {
         layer("linear with tanh", 6, 17, 3, Activation::tanh, true),
         layer("linear with one output", 16, 23, 1, Activation::none, true),
     };
-    cases.push_back({"two layers", {{{9, 4}}, {{8, 4}}, {{8}}, {{2, 8}}, {{2}}},
+    cases.push_back({"two layers",
+                     {{{9, 4}}, {{8, 4}}, {{8}}, {{2, 8}}, {{2}}},
                      [](Graph&, const T& t) {
                          return linear(linear(t[0], t[1], t[2], Activation::relu), t[3], t[4],
                                        Activation::tanh);
@@ -337,7 +401,8 @@ std::vector<OpCase> product_cases() {
                              double h[8];
                              for (int k = 0; k < 8; ++k) {
                                  h[k] = in[2][u(k)];
-                                 for (int i = 0; i < 4; ++i) h[k] += in[0][u(n * 4 + i)] * in[1][u(k * 4 + i)];
+                                 for (int i = 0; i < 4; ++i)
+                                     h[k] += in[0][u(n * 4 + i)] * in[1][u(k * 4 + i)];
                                  h[k] = std::max(h[k], 0.0);
                              }
                              for (int o = 0; o < 2; ++o) {
@@ -348,14 +413,16 @@ std::vector<OpCase> product_cases() {
                          }
                          return y;
                      }});
-    cases.push_back({"linear of a slice", {{{6, 9}}, {{4, 5}}, {{4}}},
+    cases.push_back({"linear of a slice",
+                     {{{6, 9}}, {{4, 5}}, {{4}}},
                      [](Graph&, const T& t) { return linear(slice(t[0], 1, 2, 7), t[1], t[2]); },
                      [](const In& in) {
                          Values y;
                          for (int n = 0; n < 6; ++n) {
                              for (int o = 0; o < 4; ++o) {
                                  double s = in[2][u(o)];
-                                 for (int i = 0; i < 5; ++i) s += in[0][u(n * 9 + 2 + i)] * in[1][u(o * 5 + i)];
+                                 for (int i = 0; i < 5; ++i)
+                                     s += in[0][u(n * 9 + 2 + i)] * in[1][u(o * 5 + i)];
                                  y.push_back(s);
                              }
                          }
@@ -369,8 +436,8 @@ std::vector<OpCase> product_cases() {
 const std::vector<OpCase>& op_cases() {
     static const std::vector<OpCase> cases = [] {
         std::vector<OpCase> all;
-        for (const auto& family : {elementwise_cases(), shape_cases(), reduction_cases(), loss_cases(),
-                                   product_cases()}) {
+        for (const auto& family : {elementwise_cases(), shape_cases(), reduction_cases(),
+                                   loss_cases(), product_cases()}) {
             all.insert(all.end(), family.begin(), family.end());
         }
         return all;

@@ -65,8 +65,9 @@ TEST_CASE("replay without passes equals eager execution bit for bit") {
         const auto values = draw_inputs(c, DType::f32);
         const ReplayResult want = eager(c, device(), DType::f32, values);
         for (const bool plan_tricks : {false, true}) {
-            const ReplayResult got = replay(c, device(), DType::f32, values,
-                                            {.passes = Passes::none(), .plan = {plan_tricks, plan_tricks}});
+            const ReplayResult got =
+                replay(c, device(), DType::f32, values,
+                       {.passes = Passes::none(), .plan = {plan_tricks, plan_tricks}});
             CHECK(same_bits(got.forward, want.forward));
             for (std::size_t i = 0; i < want.gradients.size(); ++i) {
                 CHECK(same_bits(got.gradients[i], want.gradients[i]));

@@ -1,0 +1,249 @@
+// The rules that make replay right (docs/design.md), one test each.
+#include <doctest/doctest.h>
+
+#include "base/error.h"
+#include "tests/core/harness.h"
+#include "tests/core/regression.h"
+
+namespace drydock::test {
+namespace {
+
+TEST_CASE(
+    "what changes between replays lives in device memory: 100 replays equal 100 eager updates") {
+    Regression replayed(DType::f32), eager(DType::f32);
+    for (Regression* r : {&replayed, &eager}) {
+        r->set_schedule(kernels::Schedule::cosine, 100.0);
+    }
+    replayed.replay(100);
+    for (int i = 0; i < 100; ++i) eager.eager_update();
+    CHECK(same_bits(replayed.parameters(), eager.parameters()));
+    CHECK(replayed.state.counters().step == 100);
+    CHECK(replayed.state.metric(0, 99) == eager.state.metric(0, 99));
+}
+
+TEST_CASE("replay in chunks equals replay at once") {
+    Regression once(DType::f32), chunks(DType::f32);
+    once.replay(50);
+    for (int n : {1, 2, 7, 40}) chunks.replay(n);
+    CHECK(same_bits(once.parameters(), chunks.parameters()));
+}
+
+TEST_CASE("the host may overwrite hyper fields between replays") {
+    Regression r(DType::f32);
+    r.replay(3);
+    const Values before = r.parameters();
+    r.hyper().learning_rate = 0.0;
+    r.replay(3);
+    CHECK(same_bits(before, r.parameters()));
+    r.hyper().learning_rate = 1e-2;
+    r.replay(1);
+    CHECK_FALSE(same_bits(before, r.parameters()));
+}
+
+TEST_CASE("the data set may grow between replays: its size lives in the hyper block") {
+    Regression r(DType::f32);
+    State& s = r.state;
+    const BufferId drawn = s.add_buffer("drawn", DType::i64, {64});
+    Executable exe(s);
+    exe.add(record(s, [&](Graph& g) {
+        g.append({Op::store, {g.random_rows("rows", 64), g.buffer(drawn)}, {}, {}, DType::i64});
+    }));
+    const auto largest = [&] {
+        exe.run(1);
+        const auto* rows = static_cast<const std::int64_t*>(s.buffer(drawn).data);
+        return *std::max_element(rows, rows + 64);
+    };
+    s.counters().dataset_size = 3;
+    CHECK(largest() == 2);
+    s.counters().dataset_size = 1000;
+    CHECK(largest() > 100);
+}
+
+TEST_CASE("random draws differ in every replay, and eager and replay agree on them") {
+    Regression a(DType::f32), b(DType::f32);
+    std::vector<Values> seen;
+    Executable exe(a.state);
+    Graph g(a.state);
+    const Tensor x = g.random_normal("noise", {9});
+    g.keep(x);
+    const ValueId id = x.id();
+    exe.add(g.finish());
+    for (int k = 0; k < 3; ++k) {
+        exe.run(1);
+        seen.push_back(exe.read(id));
+        Graph e(b.state, {.eager = true});
+        CHECK(same_bits(e.read(e.random_normal("noise", {9})), seen.back()));
+        e.finish();
+    }
+    CHECK_FALSE(same_bits(seen[0], seen[1]));
+    CHECK_FALSE(same_bits(seen[1], seen[2]));
+}
+
+TEST_CASE("a stream is its name: other draws in the program change nothing") {
+    Regression a(DType::f32);
+    Graph one(a.state, {.eager = true});
+    const Values alone = one.read(one.random_uniform("policy", {5}, -1.0, 1.0));
+    Graph two(a.state, {.eager = true});
+    two.random_normal("other", {100});
+    CHECK(same_bits(two.read(two.random_uniform("policy", {5}, -1.0, 1.0)), alone));
+    a.state.counters().seed += 1;
+    Graph three(a.state, {.eager = true});
+    CHECK_FALSE(same_bits(three.read(three.random_uniform("policy", {5}, -1.0, 1.0)), alone));
+}
+
+TEST_CASE("an injected stream replays recorded draws, row by row") {
+    Regression r(DType::f32);
+    State& s = r.state;
+    const Values table{1, 2, 3, 4, 5, 6};
+    s.inject_stream("noise", s.add_column("table", {3, 2}, std::span<const double>(table)));
+    Graph g(s);
+    const Tensor x = g.random_normal("noise", {2});
+    g.keep(x);
+    const ValueId id = x.id();
+    Executable exe(s);
+    exe.add(g.finish());
+    for (std::size_t k = 0; k < 3; ++k) {
+        exe.run(1);
+        CHECK(same_bits(exe.read(id), {table[2 * k], table[2 * k + 1]}));
+    }
+    exe.run(1);  // past the recorded draws: NaN, not another row
+    CHECK(std::isnan(exe.read(id)[0]));
+    CHECK_THROWS_AS(Graph(s).random_normal("noise", {3}), Error);
+}
+
+TEST_CASE("steps that differ are several programs over the same memory, chosen by a schedule") {
+    Regression r(DType::f32);
+    State& s = r.state;
+    const BufferId every = s.add_buffer("every", DType::f32, {});
+    const BufferId third = s.add_buffer("third", DType::f32, {});
+    const auto increment = [](Graph& g, BufferId id) {
+        g.append({Op::store, {g.buffer(id) + 1.0, g.buffer(id)}, {}, {}, DType::f32});
+    };
+    Executable exe(s);
+    const std::size_t short_step = exe.add(record(s, [&](Graph& g) { increment(g, every); }));
+    const std::size_t long_step = exe.add(record(s, [&](Graph& g) {
+        increment(g, every);
+        increment(g, third);
+    }));
+    exe.set_schedule([=](std::int64_t k) { return (k + 1) % 3 == 0 ? long_step : short_step; });
+    exe.run(10);
+    CHECK(*static_cast<float*>(s.buffer(every).data) == 10.0F);
+    CHECK(*static_cast<float*>(s.buffer(third).data) == 3.0F);
+}
+
+TEST_CASE("a backward pass that would read an overwritten parameter is an error while recording") {
+    Regression r(DType::f32);
+    Graph g(r.state);
+    const Tensor loss = r.loss(g);
+    g.minimize(loss, r.group);
+    CHECK_THROWS_WITH_AS(g.gradients(loss, r.group), doctest::Contains("overwritten"), Error);
+    // The same loss formed again reads the new parameters and is fine.
+    g.gradients(r.loss(g), r.group);
+}
+
+TEST_CASE("memory never moves: buffers added later leave earlier addresses alone") {
+    Regression r(DType::f32);
+    const void* before = r.state.buffer(r.group.parameters()).data;
+    for (int i = 0; i < 100; ++i) {
+        r.state.add_buffer("extra" + std::to_string(i), DType::f32, {100000});
+    }
+    CHECK(r.state.buffer(r.group.parameters()).data == before);
+    r.replay(2);
+    CHECK(std::isfinite(r.state.metric(0, 1)));
+}
+
+TEST_CASE("a gradient is computed where it is stored, and nowhere else") {
+    Regression r(DType::f32);
+    const Program p = record(r.state, [&](Graph& g) { g.minimize(r.loss(g), r.group); });
+    Executable exe(r.state);
+    exe.add(p);
+    int placed = 0;
+    for (const ValueId v : exe.plan().placed) placed += v != kNone;
+    CHECK(placed == r.group.count());
+}
+
+TEST_CASE("the result does not depend on the number of threads") {
+    Regression one(DType::f32, 1), two(DType::f32, 2), five(DType::f32, 5);
+    for (Regression* r : {&one, &two, &five}) r->replay(30);
+    CHECK(same_bits(one.parameters(), two.parameters()));
+    CHECK(same_bits(one.parameters(), five.parameters()));
+}
+
+TEST_CASE("each pass by itself keeps every bit of a relu network on the portable path") {
+    const auto run = [](Passes passes) {
+        Regression r(DType::f32, 1, "portable");
+        r.replay(20, {.passes = passes});
+        Values v = r.parameters();
+        const Values t = r.targets();
+        v.insert(v.end(), t.begin(), t.end());
+        return v;
+    };
+    const Values plain = run(Passes::none());
+    CHECK(same_bits(run({true, false, false}), plain));
+    CHECK(same_bits(run({false, true, false}), plain));
+    CHECK(same_bits(run({false, false, true}), plain));
+    CHECK(same_bits(run({}), plain));
+}
+
+TEST_CASE("the passes find what they are for") {
+    Regression r(DType::f32);
+    Program p = record(r.state, [&](Graph& g) { r.update(g); });
+    CHECK(fuse_activation_gradient(p) == 1);
+    CHECK(fuse_adam_polyak(p) == 1);
+    CHECK(remove_dead(p) > 0);  // the gradient of the data is not needed
+}
+
+TEST_CASE("fuse_adam_polyak leaves a target alone that is read in between") {
+    Regression r(DType::f32);
+    Program p = record(r.state, [&](Graph& g) {
+        g.minimize(r.loss(g), r.group);
+        g.metric("target", sum(g.parameter(r.target_group, 0)));
+        g.polyak(r.group, r.target_group, 0.1);
+    });
+    CHECK(fuse_adam_polyak(p) == 0);
+}
+
+TEST_CASE("check_numerics names the first node that gave a non-finite value") {
+    Regression r(DType::f32);
+    State& s = r.state;
+    Executable exe(s, {.check_numerics = true});
+    exe.add(record(s, [&](Graph& g) {
+        const Graph::Label label(g, "here");
+        g.metric("x", sum(log(fill(g, {3}, 1.0) - 2.0)));
+    }));
+    CHECK_THROWS_WITH_AS(exe.run(1), doctest::Contains("unary here"), Error);
+}
+
+TEST_CASE("a value that was not kept cannot be read after its memory was reused") {
+    Regression r(DType::f32);
+    Graph g(r.state);
+    const Tensor x = g.random_normal("noise", {3});
+    g.metric("sum", sum(x));
+    Executable exe(r.state);
+    exe.add(g.finish());
+    exe.run(1);
+    CHECK_THROWS_AS(exe.read(x.id()), Error);
+    CHECK_THROWS_WITH_AS(g.read(x), doctest::Contains("eager"), Error);
+}
+
+TEST_CASE("global-norm clipping follows PyTorch's rule") {
+    Regression clipped(DType::f64), free(DType::f64);
+    OptimizerSettings o = clipped.group.optimizer();
+    o.gradient_clip = 1e-3;
+    clipped.group.set_optimizer(o);
+    clipped.replay(1);
+    free.replay(1);
+    const auto gradient = [](Regression& r) {
+        const Buffer& b = r.state.buffer(r.group.gradients());
+        const auto* g = static_cast<const double*>(b.data);
+        return Values(g, g + b.shape.size());
+    };
+    Values want = gradient(free);
+    double norm = 0;
+    for (double x : want) norm += x * x;
+    for (double& x : want) x *= 1e-3 / (std::sqrt(norm) + 1e-6);
+    CHECK(deviation(gradient(clipped), want) < 1e-12);
+}
+
+}  // namespace
+}  // namespace drydock::test
