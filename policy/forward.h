@@ -16,7 +16,7 @@ struct Runner {
     const char* name;
 };
 
-// Runs everywhere. Without a fused multiply-add of the processor's it is some 30 times slower.
+// Runs everywhere. Far slower where the processor has no fused multiply-add of its own.
 Runner portable_runner();
 
 // The fastest one of this processor.

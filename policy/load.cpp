@@ -255,13 +255,18 @@ drydock_status drydock_policy_load(const void* bytes, size_t n, void* block, siz
     if (policy != nullptr) {
         *policy = nullptr;
     }
-    if (bytes == nullptr || block == nullptr || policy == nullptr ||
-        (diagnosis != nullptr && !can_tell)) {
+    if (bytes == nullptr || policy == nullptr || (diagnosis != nullptr && !can_tell)) {
+        if (can_tell) {
+            diagnosis->status = DRYDOCK_BAD_CALL;
+            diagnosis->byte_offset = 0;
+            diagnosis->text[0] = '\0';
+        }
         return DRYDOCK_BAD_CALL;
     }
     char text[sizeof drydock_diagnosis{}.text];
     Message message(text);
     drydock_policy* loaded = nullptr;
+    block_size = block == nullptr ? 0 : block_size;
     std::uint64_t offset = 0;
     const drydock_status status = drydock::policy::load_checked(
         {static_cast<const unsigned char*>(bytes), n}, block, block_size, loaded, message, offset);

@@ -242,7 +242,7 @@ TEST_CASE("wrong calls are answered, not followed") {
     CHECK(drydock_policy_load(file.data(), file.size(), memory + 4, size, &policy, nullptr) ==
           DRYDOCK_MISALIGNED);
     CHECK(drydock_policy_load(file.data(), file.size(), nullptr, size, &policy, nullptr) ==
-          DRYDOCK_BAD_CALL);
+          DRYDOCK_BLOCK_TOO_SMALL);
     CHECK(drydock_policy_load(file.data(), file.size(), memory, size, nullptr, nullptr) ==
           DRYDOCK_BAD_CALL);
     drydock_diagnosis unset{};

@@ -1,6 +1,7 @@
 // A policy with one context, in blocks of exactly the size that the queries said.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -29,7 +30,8 @@ struct Loaded {
     explicit Loaded(const std::vector<unsigned char>& file) {
         // At an odd address, as in a mapped archive, and without slack for overruns behind it.
         const std::unique_ptr<std::byte[]> copy(new std::byte[file.size() + 1]);
-        std::memcpy(copy.get() + 1, file.data(), file.size());
+        std::transform(file.begin(), file.end(), copy.get() + 1,
+                       [](auto c) { return std::byte{c}; });
         const std::span<const std::byte> bytes(copy.get() + 1, file.size());
         drydock::policy::Memory memory{64, 64};
         const drydock_status size_status = drydock::policy::Policy::memory(bytes, memory);

@@ -111,9 +111,9 @@ DRYDOCK_API drydock_status drydock_policy_size(const void* bytes, size_t n, size
                                                size_t* alignment) DRYDOCK_NOEXCEPT;
 
 /* Checks the file, packs it into the block and points *policy into it. On a refusal *policy is
- * null, the block's contents are undefined, and *diagnosis (may be null) says why. Takes about 40
- * kB of stack; not meant for a real-time thread, but a low-priority one may do it while others act.
- */
+ * null, the block's contents are undefined, and *diagnosis (may be null) says why. The block may be
+ * null for the diagnosis of a file that the size query has refused. Takes about 40 kB of stack; not
+ * meant for a real-time thread, but a low-priority one may do it while others act. */
 DRYDOCK_API drydock_status drydock_policy_load(const void* bytes, size_t n, void* block,
                                                size_t block_size, const drydock_policy** policy,
                                                drydock_diagnosis* diagnosis) DRYDOCK_NOEXCEPT;
