@@ -1,7 +1,7 @@
 // What the trainer needs of an algorithm, and the registry by name.
 #pragma once
 
-#include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,8 +44,12 @@ class Algorithm {
   public:
     virtual ~Algorithm() = default;
 
-    // Appends one update.
-    virtual void record(Graph& graph, const Batch& batch) = 0;
+    // Appends one update. Where updates differ (a target that is not averaged every time, a delayed
+    // actor), each kind is a variant with a program of its own, and variant_at says which runs at
+    // update k, counted from 0.
+    virtual void record(Graph& graph, const Batch& batch, std::size_t variant) = 0;
+    virtual std::size_t variants() const { return 1; }
+    virtual std::size_t variant_at(std::int64_t) const { return 0; }
     // Appends the actions that evaluation takes: (N, S) normalised -> (N, A) in [-1, 1].
     virtual Tensor act(Graph& graph, Tensor observations) = 0;
     // First values of all parameters.
@@ -84,7 +88,17 @@ std::vector<std::string> list_algorithms();
 // Adds the common settings to a table.
 void add_common_settings(Settings& settings, CommonSettings& common);
 
-// The optimizer settings of one network from their named settings.
-kernels::Schedule parse_schedule(const std::string& name);
+// The settings of Adam that all networks of an algorithm share.
+struct AdamSettings {
+    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+    double weight_decay = 0.0;                                       // decoupled
+    double gradient_clip = std::numeric_limits<double>::infinity();  // global norm of a group
+    std::int64_t warmup_steps = 1;                                   // of the schedule "warmup"
+};
+void add_adam_settings(Settings& settings, AdamSettings& adam);
+
+// One group's optimizer; `schedule` is "constant", "cosine" (to 0 at max_steps) or "warmup".
+OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
+                                 const std::string& schedule, std::int64_t max_steps);
 
 }  // namespace drydock::algorithms

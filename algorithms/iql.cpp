@@ -7,15 +7,6 @@
 namespace drydock::algorithms {
 namespace {
 
-OptimizerSettings adam(const IqlSettings& s, double learning_rate) {
-    OptimizerSettings o;
-    o.learning_rate = learning_rate;
-    o.beta1 = s.adam_beta1;
-    o.beta2 = s.adam_beta2;
-    o.epsilon = s.adam_epsilon;
-    return o;
-}
-
 nn::MlpSpec layers(const IqlSettings& s, const char* network,
                    Activation output = Activation::none) {
     nn::MlpSpec spec;
@@ -27,7 +18,12 @@ nn::MlpSpec layers(const IqlSettings& s, const char* network,
 class Iql final : public Algorithm {
   public:
     Iql(State& state, const IqlSettings& settings);
-    void record(Graph& g, const Batch& b) override;
+    void record(Graph& g, const Batch& b, std::size_t variant) override;
+    // Variant 1 averages the targets; with a period of 1 every update does.
+    std::size_t variants() const override { return 2; }
+    std::size_t variant_at(std::int64_t k) const override {
+        return (k + 1) % s_.target_update_period == 0 ? 1 : 0;
+    }
     Tensor act(Graph& g, Tensor observations) override;
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override;
@@ -59,15 +55,15 @@ Iql::Iql(State& state, const IqlSettings& settings)
         gaussian_actor_.emplace(actor_group_, "actor", layers(s_, "actor"), s_.log_std_min,
                                 s_.log_std_max);
     }
-    value_.set_optimizer(adam(s_, s_.v_learning_rate));
-    critics_.set_optimizer(adam(s_, s_.q_learning_rate));
-    OptimizerSettings actor = adam(s_, s_.actor_learning_rate);
-    actor.schedule = parse_schedule(s_.actor_learning_rate_schedule);
-    actor.horizon = static_cast<double>(s_.common.max_steps);
-    actor_group_.set_optimizer(actor);
+    const auto adam = [&](double learning_rate, const std::string& schedule) {
+        return make_optimizer(s_.adam, learning_rate, schedule, s_.common.max_steps);
+    };
+    value_.set_optimizer(adam(s_.v_learning_rate, s_.learning_rate_schedule));
+    critics_.set_optimizer(adam(s_.q_learning_rate, s_.learning_rate_schedule));
+    actor_group_.set_optimizer(adam(s_.actor_learning_rate, s_.actor_learning_rate_schedule));
 }
 
-void Iql::record(Graph& g, const Batch& b) {
+void Iql::record(Graph& g, const Batch& b, std::size_t variant) {
     const Tensor pairs = concat({b.observations, b.actions}, 1);
     // Both readings of V are from before its step: the order of CORL.
     const Tensor next_value = detach(v_(b.next_observations));
@@ -83,7 +79,7 @@ void Iql::record(Graph& g, const Batch& b) {
     const Tensor target = b.rewards + s_.discount * (1.0 - b.terminals) * next_value;
     const Tensor critic_loss = 0.5 * (mse(q1_(pairs), target) + mse(q2_(pairs), target));
     g.minimize(critic_loss, critics_);
-    g.polyak(critics_, critic_targets_, s_.polyak);
+    if (variant == 1) g.polyak(critics_, critic_targets_, s_.polyak);
     g.metric("q_loss", critic_loss);
 
     // Policy: advantage-weighted regression (eq. 7).

@@ -9,15 +9,17 @@ namespace drydock::algorithms {
 struct IqlSettings {
     CommonSettings common;
     double discount = 0.99;
-    double expectile = 0.7;          // eq. 5
-    double temperature = 3.0;        // beta of eq. 7
-    double exp_advantage_max = 100;  // cap of eq. 7's weight
-    double polyak = 0.005;           // share of the critic that goes into its target per update
+    double expectile = 0.7;                 // eq. 5
+    double temperature = 3.0;               // beta of eq. 7
+    double exp_advantage_max = 100;         // cap of eq. 7's weight
+    double polyak = 0.005;                  // share of the critics that enters their targets
+    std::int64_t target_update_period = 1;  // updates from one averaging to the next
     double v_learning_rate = 3e-4;
     double q_learning_rate = 3e-4;
     double actor_learning_rate = 3e-4;
+    std::string learning_rate_schedule = "constant";  // of the value network and the critics
     std::string actor_learning_rate_schedule = "cosine";
-    double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+    AdamSettings adam;
     double log_std_min = -20.0, log_std_max = 2.0;
     bool deterministic_policy = false;  // squared error instead of log-likelihood
     double max_action = 1.0;            // of the environment; the update itself works in [-1, 1]

@@ -41,15 +41,18 @@ IqlRecipe::IqlRecipe() {
     number("exp_advantage_max", &s_.exp_advantage_max, "cap of the policy weight", 0, kInfinity,
            true);
     number("polyak", &s_.polyak, "share of the critics that enters their targets per update", 0, 1);
+    settings_.add("target_update_period", &s_.target_update_period,
+                  "updates from one averaging of the targets to the next", {1, 1e12});
     number("v_learning_rate", &s_.v_learning_rate, "Adam's, of the value network", 0, kInfinity);
     number("q_learning_rate", &s_.q_learning_rate, "Adam's, of the critics", 0, kInfinity);
     number("actor_learning_rate", &s_.actor_learning_rate, "Adam's, of the policy", 0, kInfinity);
+    settings_.add("learning_rate_schedule", &s_.learning_rate_schedule,
+                  "of the value network and the critics",
+                  {0, 0, false, {"constant", "cosine", "warmup"}});
     settings_.add("actor_learning_rate_schedule", &s_.actor_learning_rate_schedule,
-                  "constant, or cosine to 0 at max_steps", {0, 0, false, {"constant", "cosine"}});
-    number("adam_beta1", &s_.adam_beta1, "decay of the first moment", 0, 1);
-    number("adam_beta2", &s_.adam_beta2, "decay of the second moment", 0, 1);
-    number("adam_epsilon", &s_.adam_epsilon, "added to the root of the second moment", 0,
-           kInfinity);
+                  "constant, cosine to 0 at max_steps, or warmup",
+                  {0, 0, false, {"constant", "cosine", "warmup"}});
+    add_adam_settings(settings_, s_.adam);
     number("log_std_min", &s_.log_std_min, "floor of the policy's log-deviation", -kInfinity,
            kInfinity);
     number("log_std_max", &s_.log_std_max, "ceiling of the policy's log-deviation", -kInfinity,

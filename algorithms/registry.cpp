@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "algorithms/algorithm.h"
 #include "algorithms/iql.h"
 #include "base/error.h"
@@ -48,10 +50,35 @@ void add_common_settings(Settings& settings, CommonSettings& common) {
                  {0, 0, false, {"none", "return_range", "minus_one"}});
 }
 
-kernels::Schedule parse_schedule(const std::string& name) {
-    if (name == "constant") return kernels::Schedule::constant;
-    if (name == "cosine") return kernels::Schedule::cosine;
-    return kernels::Schedule::warmup;
+void add_adam_settings(Settings& settings, AdamSettings& adam) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    settings.add("adam_beta1", &adam.beta1, "decay of the first moment", {0, 1});
+    settings.add("adam_beta2", &adam.beta2, "decay of the second moment", {0, 1});
+    settings.add("adam_epsilon", &adam.epsilon, "added to the root of the second moment",
+                 {0, kInfinity});
+    settings.add("weight_decay", &adam.weight_decay, "decoupled, as in AdamW", {0, kInfinity});
+    settings.add("gradient_clip", &adam.gradient_clip,
+                 "largest global norm of a group's gradient; inf does not clip", {0, kInfinity});
+    settings.add("warmup_steps", &adam.warmup_steps, "of the schedule warmup", {0, 1e12});
+}
+
+OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
+                                 const std::string& schedule, std::int64_t max_steps) {
+    OptimizerSettings o;
+    o.learning_rate = learning_rate;
+    o.beta1 = adam.beta1;
+    o.beta2 = adam.beta2;
+    o.epsilon = adam.epsilon;
+    o.weight_decay = adam.weight_decay;
+    o.gradient_clip = std::isinf(adam.gradient_clip) ? 0.0 : adam.gradient_clip;
+    if (schedule == "cosine") {
+        o.schedule = kernels::Schedule::cosine;
+        o.horizon = static_cast<double>(max_steps);
+    } else if (schedule == "warmup" && adam.warmup_steps > 0) {
+        o.schedule = kernels::Schedule::warmup;
+        o.horizon = static_cast<double>(adam.warmup_steps);
+    }
+    return o;
 }
 
 }  // namespace drydock::algorithms
