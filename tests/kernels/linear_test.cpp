@@ -1,0 +1,266 @@
+// The three linear kernels and the matrix product against their oracles.
+#include <array>
+
+#include "tests/kernels/harness.h"
+
+using namespace drydock;
+using namespace drydock::kernels;
+using namespace drydock::kernels::testing;
+
+namespace {
+
+struct Layer {
+    Index N, I, O;
+    Index pad;  // leading dimensions are this much longer than the rows
+};
+
+// All of a small set, then every size in each place beside others.
+std::vector<Layer> layers() {
+    std::vector<Layer> all;
+    for (Index n : {1, 6, 17}) {
+        for (Index i : {1, 3, 16, 33}) {
+            for (Index o : {1, 8, 9, 31}) all.push_back({n, i, o, 0});
+        }
+    }
+    constexpr Index kCount = std::size(kSizes);
+    for (Index k = 0; k < kCount; ++k) {
+        all.push_back(
+            {kSizes[k], kSizes[(5 * k + 1) % kCount], kSizes[(7 * k + 3) % kCount], k % 4});
+    }
+    all.push_back({256, 17, 256, 0});
+    all.push_back({64, 1025, 20, 1});
+    all.push_back({600, 5, 7, 0});
+    return all;
+}
+
+constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::tanh};
+
+Activation any_activation(const Layer& l) {
+    return kActivations[(l.N + l.I + l.O) % 3];
+}
+
+template <class T>
+struct ForwardCase {
+    Guarded<T> x, w, bias, y;
+    LinearForward args;
+
+    ForwardCase(const Layer& l, Activation activation, bool with_bias = true)
+        : x(l.N * (l.I + l.pad), 1), w(l.O * l.I, 2), bias(l.O, 3), y(l.N * (l.O + l.pad)) {
+        args = {dtype_of<T>(), activation, l.N,
+                l.I,           l.O,        x.data(),
+                l.I + l.pad,   w.data(),   with_bias ? bias.data() : nullptr,
+                y.data(),      l.O + l.pad};
+    }
+};
+
+template <class T>
+struct InputGradientCase {
+    Guarded<T> dy, w, below, dx;
+    LinearInputGradient args;
+
+    InputGradientCase(const Layer& l, Activation activation)
+        : dy(l.N * (l.O + l.pad), 1),
+          w(l.O * l.I, 2),
+          below(l.N * l.I, 3),
+          dx(l.N * (l.I + l.pad)) {
+        for (Index i = 0; i < below.size(); i += 7) below[i] = 0;
+        args = {dtype_of<T>(), activation, l.N,
+                l.I,           l.O,        dy.data(),
+                l.O + l.pad,   w.data(),   activation == Activation::none ? nullptr : below.data(),
+                dx.data(),     l.I + l.pad};
+    }
+};
+
+template <class T>
+struct WeightGradientCase {
+    Guarded<T> dy, x, dw, db;
+    LinearWeightGradient args;
+
+    explicit WeightGradientCase(const Layer& l, bool with_bias = true)
+        : dy(l.N * (l.O + l.pad), 1), x(l.N * (l.I + l.pad), 2), dw(l.O * l.I), db(l.O) {
+        args = {dtype_of<T>(), l.N,      l.I,         l.O,       dy.data(),
+                l.O + l.pad,   x.data(), l.I + l.pad, dw.data(), with_bias ? db.data() : nullptr};
+    }
+};
+
+}  // namespace
+
+TEST_CASE("linear forward agrees with its oracle") {
+    for_each_kernel(&CpuTable::linear_forward, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        for (const Layer& l : layers()) {
+            INFO("N ", l.N, " I ", l.I, " O ", l.O, " pad ", l.pad);
+            ForwardCase<T> c(l, any_activation(l), l.I % 4 != 0);
+            run_both_ways(kernel, c.args, c.y);
+            check_close(c.y, oracle::linear_forward<T>(c.args), bound_of<T>(l.I), l.O, l.O + l.pad);
+        }
+    });
+}
+
+TEST_CASE("linear input gradient agrees with its oracle") {
+    for_each_kernel(&CpuTable::linear_input_gradient, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        for (const Layer& l : layers()) {
+            INFO("N ", l.N, " I ", l.I, " O ", l.O, " pad ", l.pad);
+            InputGradientCase<T> c(l, any_activation(l));
+            run_both_ways(kernel, c.args, c.dx);
+            check_close(c.dx, oracle::linear_input_gradient<T>(c.args), bound_of<T>(l.O), l.I,
+                        l.I + l.pad);
+        }
+    });
+}
+
+TEST_CASE("linear weight gradient agrees with its oracle") {
+    for_each_kernel(&CpuTable::linear_weight_gradient, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        for (const Layer& l : layers()) {
+            INFO("N ", l.N, " I ", l.I, " O ", l.O, " pad ", l.pad);
+            WeightGradientCase<T> c(l);
+            run_both_ways(kernel, c.args, c.dw, c.db);
+            check_close(c.dw, oracle::linear_weight_gradient<T>(c.args), bound_of<T>(l.N));
+            check_close(c.db, oracle::linear_bias_gradient<T>(c.args), bound_of<T>(l.N));
+        }
+    });
+}
+
+TEST_CASE("linear weight gradient without a bias writes none, and of no rows is zero") {
+    for_each_kernel(&CpuTable::linear_weight_gradient, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        WeightGradientCase<T> none({5, 20, 20, 0}, false);
+        run_both_ways(kernel, none.args, none.dw, none.db);
+        check_close(none.db, oracle::Values(20, Guarded<T>::kSentinel), 0);
+        WeightGradientCase<T> empty({0, 20, 20, 0});
+        run_both_ways(kernel, empty.args, empty.dw, empty.db);
+        check_close(empty.dw, oracle::Values(400, 0.0), 0);
+        check_close(empty.db, oracle::Values(20, 0.0), 0);
+    });
+}
+
+TEST_CASE("linear input gradient may overwrite the activation that it reads") {
+    for_each_kernel(&CpuTable::linear_input_gradient, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        for (Activation activation : {Activation::relu, Activation::tanh}) {
+            InputGradientCase<T> apart({150, 40, 300, 0}, activation);
+            InputGradientCase<T> aliased({150, 40, 300, 0}, activation);
+            aliased.args.dx = aliased.below.data();
+            run_both_ways(kernel, apart.args, apart.dx);
+            run_both_ways(kernel, aliased.args, aliased.below);
+            CHECK(same_bits(apart.dx, aliased.below));
+        }
+    });
+}
+
+TEST_CASE("linear kernels let NaN through and relu has no gradient at zero") {
+    for_each_kernel(&CpuTable::linear_forward, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        for (Activation activation : kActivations) {
+            ForwardCase<T> c({9, 5, 12, 0}, activation);
+            c.x[4 * 5 + 2] = static_cast<T>(oracle::kNan);
+            run_both_ways(kernel, c.args, c.y);
+            for (Index i = 0; i < 9 * 12; ++i) CHECK(std::isnan(c.y[i]) == (i / 12 == 4));
+        }
+    });
+    for_each_kernel(&CpuTable::linear_input_gradient, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        InputGradientCase<T> c({9, 5, 12, 0}, Activation::relu);
+        c.below[20] = -T(0);
+        c.below[21] = 1;
+        c.below[22] = static_cast<T>(oracle::kNan);
+        c.dy[4 * 12] = static_cast<T>(oracle::kNan);
+        run_both_ways(kernel, c.args, c.dx);
+        CHECK(c.dx[20] == 0);
+        CHECK(std::isnan(c.dx[21]));
+        CHECK(c.dx[22] == 0);
+    });
+}
+
+TEST_CASE("a row of the avx2 forward does not depend on the rows beside it") {
+    if (best_isa() < Isa::avx2) {
+        MESSAGE("skipped: this processor has no avx2");
+        return;
+    }
+    const CpuKernel<LinearForward> kernel = cpu_table(Isa::avx2).linear_forward;
+    ForwardCase<float> batch({140, 300, 20, 0}, Activation::relu);
+    run_both_ways(kernel, batch.args, batch.y);
+    for (Index n = 0; n < 140; n += 23) {
+        ForwardCase<float> one({1, 300, 20, 0}, Activation::relu);
+        one.args.x = batch.x.data() + n * 300;
+        one.args.w = batch.w.data();
+        one.args.bias = batch.bias.data();
+        run_both_ways(kernel, one.args, one.y);
+        CHECK(std::memcmp(one.y.data(), batch.y.data() + n * 20, 20 * sizeof(float)) == 0);
+    }
+}
+
+TEST_CASE("matmul agrees with its oracle in all transpositions") {
+    for_each_kernel(&CpuTable::matmul, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        for (const Layer& l : layers()) {
+            for (int t = 0; t < 4; ++t) {
+                const bool ta = (t & 1) != 0, tb = (t & 2) != 0;
+                const Index M = l.N, N = l.O, K = l.I;
+                INFO("M ", M, " N ", N, " K ", K, " ta ", ta, " tb ", tb);
+                const Index lda = (ta ? M : K) + l.pad, ldb = (tb ? K : N) + l.pad, ldc = N + l.pad;
+                const Guarded<T> a((ta ? K : M) * lda, 1), b((tb ? N : K) * ldb, 2);
+                Guarded<T> c(M * ldc);
+                const Matmul args = {dtype_of<T>(), ta,  tb,       M,   N,        K,
+                                     a.data(),      lda, b.data(), ldb, c.data(), ldc};
+                run_both_ways(kernel, args, c);
+                check_close(c, oracle::matmul<T>(args), bound_of<T>(K), N, ldc);
+            }
+        }
+    });
+}
+
+TEST_CASE("a product of depth zero is zero") {
+    for_each_kernel(&CpuTable::matmul, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        Guarded<T> c(70 * 5);
+        const Matmul args = {dtype_of<T>(), false, false,   70, 5,        0,
+                             nullptr,       0,     nullptr, 5,  c.data(), 5};
+        run_both_ways(kernel, args, c);
+        check_close(c, oracle::Values(70 * 5, 0.0), 0);
+    });
+}
+
+TEST_CASE("linear kernels refuse impossible sizes and dtypes") {
+    for_each_isa([](const CpuTable& table) {
+        LinearForward args = ForwardCase<float>({4, 3, 5, 0}, Activation::none).args;
+        CHECK(table.linear_forward.check(args) == Status::ok);
+        args.N = 0;
+        CHECK(table.linear_forward.check(args) == Status::ok);
+        CHECK(table.linear_forward.units(args) == 0);
+        for (Index LinearForward::*size : {&LinearForward::N, &LinearForward::I, &LinearForward::O,
+                                           &LinearForward::ldx, &LinearForward::ldy}) {
+            LinearForward bad = args;
+            bad.*size = -1;
+            CHECK(table.linear_forward.check(bad) == Status::bad_argument);
+        }
+        Matmul product = {DType::f32, true, false, 4, 5, 6, nullptr, 4, nullptr, 5, nullptr, 5};
+        CHECK(table.matmul.check(product) == Status::ok);
+        product.lda = 3;
+        CHECK(table.matmul.check(product) == Status::bad_argument);
+        product = {DType::i64, false, false, 4, 5, 6, nullptr, 6, nullptr, 5, nullptr, 5};
+        CHECK(table.matmul.check(product) == Status::bad_argument);
+    });
+}
+
+TEST_CASE("the avx2 kernels leave f64 to the portable ones") {
+    const CpuTable& table = cpu_table(Isa::avx2);
+    if (table.linear_forward.run == cpu_table(Isa::portable).linear_forward.run) {
+        MESSAGE("skipped: this build has no avx2");
+        return;
+    }
+    CHECK(table.linear_forward.check(ForwardCase<double>({4, 3, 5, 0}, Activation::none).args) ==
+          Status::unsupported);
+    CHECK(table.linear_input_gradient.check(
+              InputGradientCase<double>({4, 3, 5, 0}, Activation::none).args) ==
+          Status::unsupported);
+    CHECK(table.linear_weight_gradient.check(WeightGradientCase<double>({4, 3, 5, 0}).args) ==
+          Status::unsupported);
+    CHECK(table.expectile_loss.check({DType::f64, 0.7, 4, nullptr, nullptr, nullptr}) ==
+          Status::unsupported);
+    CHECK(table.adam_step.check({DType::f64, 4, nullptr, nullptr, nullptr, nullptr, nullptr,
+                                 nullptr, 0}) == Status::unsupported);
+    CHECK(table.polyak.check({DType::f64, 4, 0.5, nullptr, nullptr}) == Status::unsupported);
+}

@@ -1,0 +1,2 @@
+#define PAGE scalar_page
+#include "tests/kernels/simd_page.inc"
