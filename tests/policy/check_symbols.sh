@@ -3,9 +3,9 @@
 # whatever its archive does not define itself must be on the list below. Exit 1 names the others.
 set -eu
 
-# Plain memory functions, the two things that libgcc provides for __builtin_cpu_supports, and a
+# Plain memory functions (clang calls bcmp for memcmp), the two things that libgcc provides for __builtin_cpu_supports, and a
 # linker's own table.
-allowed='memcpy memmove memset memcmp strlen __cpu_model __cpu_indicator_init _GLOBAL_OFFSET_TABLE_'
+allowed='memcpy memmove memset memcmp bcmp strlen __cpu_model __cpu_indicator_init _GLOBAL_OFFSET_TABLE_'
 
 defined=$("$1" --defined-only "$2" | awk 'NF == 3 { print $3 }' | sort -u)
 forbidden=$("$1" -u "$2" | awk '$1 == "U" { print $2 }' | sort -u | while read -r symbol; do

@@ -133,7 +133,9 @@ TEST_CASE("architectures outside the description are refused") {
 }
 
 TEST_CASE("every tensor must be there, of its shape and type") {
-    for (const auto& [name, tensor] : small().tensors) {
+    const TestPolicy whole = small();
+    for (const auto& entry : whole.tensors) {
+        const std::string& name = entry.first;
         CAPTURE(name);
         CHECK(refusal(
                   [&](TestPolicy& p) {
