@@ -3,8 +3,8 @@
 # whatever its archive does not define itself must be on the list below. Exit 1 names the others.
 set -eu
 
-# Plain memory functions (clang calls bcmp for memcmp), the two things that libgcc provides for __builtin_cpu_supports, and a
-# linker's own table.
+# Plain memory functions (clang calls bcmp where the source says memcmp), the two things that libgcc
+# provides for __builtin_cpu_supports, and a linker's own table.
 allowed='memcpy memmove memset memcmp bcmp strlen __cpu_model __cpu_indicator_init _GLOBAL_OFFSET_TABLE_'
 
 defined=$("$1" --defined-only "$2" | awk 'NF == 3 { print $3 }' | sort -u)
