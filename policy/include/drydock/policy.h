@@ -44,13 +44,12 @@ typedef struct drydock_context drydock_context;
 /* Result of everything but acting. New values may be added at the end. */
 typedef int32_t drydock_status;
 #define DRYDOCK_OK 0
-#define DRYDOCK_BAD_CALL 1        /* a null pointer, or a struct_size that is too small */
-#define DRYDOCK_MISALIGNED 2      /* the block is not aligned as the size query said */
-#define DRYDOCK_BLOCK_TOO_SMALL 3 /* the block is smaller than the size query said */
-#define DRYDOCK_NOT_SAFETENSORS 4 /* the bytes are not a valid safetensors file */
-#define DRYDOCK_NOT_A_POLICY 5    /* a safetensors file of another purpose */
-#define DRYDOCK_UNSUPPORTED_SCHEMA \
-    6 /* written for another major version, or needs an unknown feature */
+#define DRYDOCK_BAD_CALL 1           /* a null pointer, or a struct_size that is too small */
+#define DRYDOCK_MISALIGNED 2         /* the block is not aligned as the size query said */
+#define DRYDOCK_BLOCK_TOO_SMALL 3    /* the block is smaller than the size query said */
+#define DRYDOCK_NOT_SAFETENSORS 4    /* the bytes are not a valid safetensors file */
+#define DRYDOCK_NOT_A_POLICY 5       /* a safetensors file of another purpose */
+#define DRYDOCK_UNSUPPORTED_SCHEMA 6 /* another major version, or an unknown feature */
 #define DRYDOCK_UNSUPPORTED_KIND 7   /* a kind of policy that this version cannot run */
 #define DRYDOCK_BAD_ARCHITECTURE 8   /* the architecture text is malformed or beyond the limits */
 #define DRYDOCK_MISSING_TENSOR 9     /* a tensor that the architecture asks for is not there */
@@ -66,15 +65,11 @@ typedef int32_t drydock_status;
 /* Result of acting: a set of bits, 0 when there is nothing to say. */
 typedef uint32_t drydock_act_status;
 #define DRYDOCK_ACT_OK 0u
-#define DRYDOCK_ACT_INPUT_NOT_FINITE                                                               \
-    1u                                    /* NaN or infinity came in: the fallback action went out \
-                                           */
+#define DRYDOCK_ACT_INPUT_NOT_FINITE 1u   /* NaN or infinity came in; out: the fallback */
 #define DRYDOCK_ACT_INPUT_OUT_OF_RANGE 2u /* an observation was clipped to +-observation.clip */
-#define DRYDOCK_ACT_OUTPUT_NOT_FINITE                                                         \
-    4u                                /* the network overflowed: the fallback action went out \
-                                       */
-#define DRYDOCK_ACT_OUTPUT_CLAMPED 8u /* an action was beyond its bounds before the clamp */
-#define DRYDOCK_ACT_BAD_CALL 16u      /* null pointer or wrong size: nothing was written */
+#define DRYDOCK_ACT_OUTPUT_NOT_FINITE 4u  /* the network overflowed; out: the fallback */
+#define DRYDOCK_ACT_OUTPUT_CLAMPED 8u     /* an action was beyond its bounds before the clamp */
+#define DRYDOCK_ACT_BAD_CALL 16u          /* null pointer or wrong size: nothing was written */
 
 /* What went wrong in a load, in words. Set struct_size and abi_version before the call. */
 typedef struct drydock_diagnosis {
@@ -156,7 +151,8 @@ DRYDOCK_API void drydock_prepare_next(drydock_context* context) DRYDOCK_NOEXCEPT
 DRYDOCK_API void drydock_reset(drydock_context* context) DRYDOCK_NOEXCEPT;
 
 /* Runs the file's golden observations and compares the actions with the golden ones, which the
- * writer computed with an implementation of its own: each must be within 1e-5. *largest_error (may
+ * writer computed with an implementation of its own: each must be within 1e-5, or
+ * within 1e-5 of its size where that is above 1. *largest_error (may
  * be null) gets the largest absolute difference. The context's episode goes on undisturbed. */
 DRYDOCK_API drydock_status drydock_self_test(drydock_context* context,
                                              float* largest_error) DRYDOCK_NOEXCEPT;
