@@ -31,7 +31,6 @@ struct TrainingData {
     // Some observations as they are in the file, (golden_rows, observation_size).
     std::vector<float> golden_observations;
     std::int64_t golden_rows = 0;
-    double reward_divisor = 1.0;  // rewards were divided by it, for return_range
 };
 
 // Reads a D4RL file and prepares it as `recipe` (its common settings and max_action) says.

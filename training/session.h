@@ -27,6 +27,7 @@ class Session {
     // sizes.
     Session(algorithms::Recipe& recipe, std::int64_t observation_size, std::int64_t action_size,
             const SessionOptions& options);
+    ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
@@ -46,23 +47,20 @@ class Session {
     algorithms::Algorithm& algorithm() { return *algorithm_; }
     Executable& updates() { return *updates_; }
     std::int64_t step() const { return state_->counters().step; }
+    std::int64_t metric_rows() const { return state_->metric_rows(); }
     std::int64_t observation_size() const { return observation_size_; }
     std::int64_t action_size() const { return action_size_; }
 
   private:
     std::int64_t observation_size_, action_size_, batch_size_;
+    bool check_numerics_;
     Device device_;
     std::unique_ptr<State> state_;
     std::unique_ptr<algorithms::Algorithm> algorithm_;
     std::unique_ptr<Executable> updates_;
     BufferId columns_[5] = {-1, -1, -1, -1, -1};
-    // The program of act(), for as many rows as were last asked for.
     struct Forward;
-    std::unique_ptr<Forward> forward_;
-    ExecutableOptions executable_options_;
-
-  public:
-    ~Session();
+    std::unique_ptr<Forward> forward_;  // made by the first act()
 };
 
 // Where a parameter lives.

@@ -39,12 +39,14 @@ struct TraceReplay {
 struct TraceReport {
     std::string algorithm, preset, generator;
     std::int64_t steps = 0;
+    std::vector<std::string> ignored;  // hyperparameters that are not settings of the algorithm
     std::vector<TraceReplay> replays;  // fp32, then fp64 where the file has expect64/ or final64/
     bool passed = false;
 };
 
-// Throws Error for a file that is not a trace, an unknown algorithm or hyperparameter, tensors that
-// are missing, extra or wrongly shaped, and metrics that the algorithm does not record.
+// Throws Error for a file that is not a trace, an unknown algorithm, hyperparameters out of range,
+// tensors that are missing, extra or wrongly shaped, and metrics that the algorithm does not
+// record.
 TraceReport verify_trace(const std::string& path, const TraceOptions& options = {});
 // The same for a file in memory.
 TraceReport verify_trace(const TensorFile& trace, const TraceOptions& options = {});

@@ -1,0 +1,139 @@
+#include "training/data_set.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "data/d4rl.h"
+#include "data/rewards.h"
+
+namespace drydock::training {
+namespace {
+
+constexpr std::int64_t kCorlEpisodeSteps = 1000;
+constexpr std::int64_t kGoldenRows = 16;
+
+void check_sizes(const data::Dataset& dataset, const envs::EnvironmentInfo& environment) {
+    if (dataset.observation_size == environment.observation_size &&
+        dataset.action_size == environment.action_size) {
+        return;
+    }
+    throw Error(
+        fmt::format("[data] expected {} observations and {} actions for environment '{}', got "
+                    "{} and {} in '{}'; name the environment that the data come from",
+                    environment.observation_size, environment.action_size, environment.name,
+                    dataset.observation_size, dataset.action_size, dataset.path));
+}
+
+ActionMap action_map(const data::Dataset& dataset, algorithms::Recipe& recipe,
+                     const envs::EnvironmentInfo* environment) {
+    if (environment) {
+        return ActionMap::from_bounds(environment->action_low, environment->action_high);
+    }
+    const auto size = static_cast<std::size_t>(dataset.action_size);
+    float bound = 1.0f;
+    if (recipe.settings().contains("max_action")) {
+        bound = std::strtof(recipe.settings().get("max_action").c_str(), nullptr);
+    }
+    return ActionMap::from_bounds(std::vector<float>(size, -bound),
+                                  std::vector<float>(size, bound));
+}
+
+void check_bounds(const data::Dataset& dataset, const ActionMap& map, bool from_environment) {
+    try {
+        data::check_actions(dataset, map.low, map.high);
+    } catch (const Error& error) {
+        if (from_environment) throw;
+        throw Error(
+            fmt::format("{}; name the data's --environment or set max_action", error.what()));
+    }
+}
+
+// Into [-1, 1]; rounding must not carry a bound outside.
+void map_actions(std::vector<float>& actions, const ActionMap& map) {
+    const std::size_t size = map.scale.size();
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+        const float x = (actions[i] - map.bias[i % size]) / map.scale[i % size];
+        actions[i] = std::clamp(x, -1.0f, 1.0f);
+    }
+}
+
+// Rows at equal distances over the whole file.
+std::vector<float> pick_rows(const data::Transitions& transitions, std::int64_t rows) {
+    std::vector<float> picked;
+    for (std::int64_t i = 0; i < rows; ++i) {
+        const auto first = transitions.observations.begin() +
+                           i * transitions.count / rows * transitions.observation_size;
+        picked.insert(picked.end(), first, first + transitions.observation_size);
+    }
+    return picked;
+}
+
+}  // namespace
+
+ActionMap ActionMap::from_bounds(std::vector<float> low, std::vector<float> high) {
+    ActionMap map;
+    for (std::size_t i = 0; i < low.size(); ++i) {
+        if (!(high[i] > low[i]) || !std::isfinite(low[i]) || !std::isfinite(high[i])) {
+            throw Error(
+                fmt::format("[actions] expected finite bounds low < high in dimension {}, got "
+                            "{} and {}",
+                            i, low[i], high[i]));
+        }
+        map.scale.push_back(0.5f * (high[i] - low[i]));
+        map.bias.push_back(0.5f * (high[i] + low[i]));
+    }
+    map.low = std::move(low);
+    map.high = std::move(high);
+    return map;
+}
+
+TrainingData prepare_training_data(const data::Dataset& dataset, algorithms::Recipe& recipe,
+                                   const envs::EnvironmentInfo* environment) {
+    data::validate(dataset);
+    if (environment) check_sizes(dataset, *environment);
+    const algorithms::CommonSettings& common = recipe.common();
+    TrainingData out;
+    out.path = dataset.path;
+    out.name = std::filesystem::path(dataset.path).stem().string();
+    out.sha256 = dataset.sha256;
+    out.actions = action_map(dataset, recipe, environment);
+    check_bounds(dataset, out.actions, environment != nullptr);
+
+    data::TransitionOptions view;
+    view.view = data::parse_transition_view(common.transitions);
+    const bool limited = environment && environment->max_episode_steps > 0;
+    view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
+    out.transitions = data::make_transitions(dataset, view);
+    data::transform_rewards(out.transitions, data::parse_reward_transform(common.reward_transform),
+                            view.max_episode_steps);
+    out.golden_rows = std::min(kGoldenRows, out.transitions.count);
+    out.golden_observations = pick_rows(out.transitions, out.golden_rows);
+    out.normalizer = common.normalize_observations
+                         ? data::fit_normalizer(out.transitions, common.observation_epsilon)
+                         : data::Normalizer::identity(dataset.observation_size);
+    out.normalizer.apply(out.transitions);
+    map_actions(out.transitions.actions, out.actions);
+    return out;
+}
+
+TrainingData load_training_data(const std::string& path, algorithms::Recipe& recipe,
+                                const envs::EnvironmentInfo* environment) {
+    return prepare_training_data(data::read_d4rl(path), recipe, environment);
+}
+
+std::string preset_key(const std::string& path) {
+    std::string stem = std::filesystem::path(path).stem().string();
+    std::size_t digits = stem.size();
+    while (digits > 0 && stem[digits - 1] >= '0' && stem[digits - 1] <= '9') --digits;
+    if (digits < stem.size() && digits >= 2 && stem.compare(digits - 2, 2, "-v") == 0) {
+        stem.resize(digits - 2);
+    }
+    return stem;
+}
+
+}  // namespace drydock::training

@@ -1,0 +1,426 @@
+#include "training/trace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.h"
+#include "training/session.h"
+
+namespace drydock::training {
+namespace {
+
+using Dims = std::vector<std::int64_t>;
+
+constexpr std::int64_t kRingRows = 1024;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+[[noreturn]] void refuse(const std::string& text) {
+    throw Error("[verify] " + text);
+}
+
+std::string show(const Dims& shape) {
+    return fmt::format("({})", fmt::join(shape, ", "));
+}
+
+Dims dims(const Shape& shape) {
+    Dims out;
+    for (int i = 0; i < shape.rank(); ++i) out.push_back(shape[i]);
+    return out;
+}
+
+Shape to_shape(const std::string& name, const Dims& shape) {
+    if (shape.size() > kMaxRank) {
+        refuse(fmt::format("expected '{}' of at most {} dimensions, got {}", name, kMaxRank,
+                           show(shape)));
+    }
+    Shape out;
+    for (const std::int64_t dim : shape) out.push_back(dim);
+    return out;
+}
+
+// A tensor of that shape and type, -1 being any length.
+const TensorData& demand(const TensorFile& trace, const std::string& name, const Dims& shape,
+                         DType dtype) {
+    const auto found = trace.tensors.find(name);
+    if (found == trace.tensors.end()) {
+        refuse(fmt::format("expected a tensor '{}' {}, there is none; record the trace again", name,
+                           show(shape)));
+    }
+    const TensorData& t = found->second;
+    bool same = t.dtype == dtype && t.shape.size() == shape.size();
+    for (std::size_t i = 0; same && i < shape.size(); ++i) {
+        same = shape[i] < 0 || shape[i] == t.shape[i];
+    }
+    if (!same) {
+        refuse(fmt::format("expected '{}' as {} {}, got {} {}", name, name_of(dtype), show(shape),
+                           name_of(t.dtype), show(t.shape)));
+    }
+    return t;
+}
+
+// What follows `prefix` in the names of the tensors that begin with it.
+std::vector<std::string> names_under(const TensorFile& trace, const std::string& prefix) {
+    std::vector<std::string> names;
+    for (auto it = trace.tensors.lower_bound(prefix);
+         it != trace.tensors.end() && it->first.rfind(prefix, 0) == 0; ++it) {
+        names.push_back(it->first.substr(prefix.size()));
+    }
+    return names;
+}
+
+void check_prefixes(const TensorFile& trace) {
+    static const std::set<std::string> kPrefixes = {"data",  "batch",  "noise",    "init",
+                                                    "final", "expect", "expect64", "final64"};
+    for (const auto& [name, tensor] : trace.tensors) {
+        if (!kPrefixes.contains(name.substr(0, name.find('/')))) {
+            refuse(fmt::format("'{}' is not a tensor of a trace; expected names under {}", name,
+                               fmt::join(kPrefixes, "/, ")));
+        }
+    }
+}
+
+std::int64_t parse_steps(const TensorFile& trace) {
+    const std::string text = trace.text("steps");
+    char* end = nullptr;
+    const std::int64_t steps = std::strtoll(text.c_str(), &end, 10);
+    if (text.empty() || *end != '\0' || steps < 1) {
+        refuse(fmt::format("expected the metadata entry steps to be a number above 0, got '{}'",
+                           text));
+    }
+    return steps;
+}
+
+// {"q1": [14, 256, 256, 1], ...} from the shapes of init/q1.layers.K.weight.
+nlohmann::json layer_sizes(const TensorFile& trace) {
+    nlohmann::json sizes = nlohmann::json::object();
+    for (const std::string& name : names_under(trace, "init/")) {
+        const std::size_t end = name.find(".layers.0.weight");
+        if (end == std::string::npos) continue;
+        const std::string network = name.substr(0, end);
+        Dims list;
+        for (int k = 0;; ++k) {
+            const auto found =
+                trace.tensors.find(fmt::format("init/{}.layers.{}.weight", network, k));
+            if (found == trace.tensors.end()) break;
+            const Dims& shape = found->second.shape;
+            if (shape.size() != 2)
+                refuse(fmt::format("expected '{}' (out, in), got {}", found->first, show(shape)));
+            if (k == 0) list.push_back(shape[1]);
+            list.push_back(shape[0]);
+        }
+        sizes[network] = list;
+    }
+    return sizes;
+}
+
+// Sets what the hyperparameters say; returns the keys that are not settings of the algorithm.
+std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
+                                               algorithms::Recipe& recipe) {
+    const auto json = nlohmann::json::parse(trace.text("hyperparameters"), nullptr, false);
+    if (!json.is_object()) {
+        refuse("expected the metadata entry hyperparameters to be a JSON object, got '" +
+               trace.text("hyperparameters") + "'");
+    }
+    std::vector<std::string> ignored;
+    for (const auto& [key, value] : json.items()) {
+        if (key == "layer_sizes") continue;
+        if (!recipe.settings().contains(key)) {
+            ignored.push_back(key);
+            continue;
+        }
+        recipe.settings().set(key, value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    recipe.settings().set("layer_sizes", layer_sizes(trace).dump());
+    return ignored;
+}
+
+data::Transitions read_data(const TensorFile& trace) {
+    const auto f32 = [&](const char* name, const Dims& shape) -> std::vector<float> {
+        return demand(trace, name, shape, DType::f32).f32(name);
+    };
+    data::Transitions t;
+    t.observations = f32("data/observations", {-1, -1});
+    t.count = trace.tensor("data/observations").shape[0];
+    t.observation_size = trace.tensor("data/observations").shape[1];
+    t.actions = f32("data/actions", {t.count, -1});
+    t.action_size = trace.tensor("data/actions").shape[1];
+    t.rewards = f32("data/rewards", {t.count});
+    t.next_observations = f32("data/next_observations", {t.count, t.observation_size});
+    t.terminals = f32("data/terminals", {t.count});
+    if (names_under(trace, "data/").size() != 5) {
+        refuse(
+            fmt::format("expected data/observations, actions, rewards, next_observations and "
+                        "terminals, got {}",
+                        fmt::join(names_under(trace, "data/"), ", ")));
+    }
+    return t;
+}
+
+// The trace, checked as far as that needs no algorithm, and the recipe that it asks for.
+struct Trace {
+    const TensorFile& file;
+    std::int64_t steps;
+    std::unique_ptr<algorithms::Recipe> recipe;
+    std::vector<std::string> ignored;
+    data::Transitions data;
+
+    explicit Trace(const TensorFile& trace);
+};
+
+Trace::Trace(const TensorFile& trace) : file(trace), steps(0) {
+    if (trace.text("drydock.trace") != "1") {
+        refuse(
+            fmt::format("expected a trace (metadata entry drydock.trace = 1), got '{}'; make one "
+                        "with scripts/make_trace.py",
+                        trace.text("drydock.trace")));
+    }
+    check_prefixes(trace);
+    steps = parse_steps(trace);
+    recipe = algorithms::make_recipe(trace.text("algorithm"));
+    recipe->apply_preset(trace.text("preset"), "");
+    ignored = apply_hyperparameters(trace, *recipe);
+    data = read_data(trace);
+    const TensorData& indices = demand(trace, "batch/indices", {steps, -1}, DType::i64);
+    if (names_under(trace, "batch/").size() != 1) {
+        refuse(fmt::format("expected only batch/indices under batch/, got {}",
+                           fmt::join(names_under(trace, "batch/"), ", ")));
+    }
+    for (const std::int64_t row : indices.i64("batch/indices")) {
+        if (row >= 0 && row < data.count) continue;
+        refuse(fmt::format("expected batch/indices in [0, {}), got {}", data.count, row));
+    }
+    recipe->common().batch_size = indices.shape[1];
+    if (names_under(trace, "expect/").empty())
+        refuse("expected metrics under expect/, there are none");
+}
+
+// --- One replay ---
+
+class Replay {
+  public:
+    Replay(Trace& trace, DType real, const TraceOptions& options);
+    TraceReplay run();
+
+  private:
+    void inject();
+    void write_parameters();
+    void check_streams();
+    std::map<std::string, std::vector<double>> run_updates();
+    Deviation compare_metric(const std::string& name, const std::vector<double>& got) const;
+    Deviation compare_parameter(const ParameterRef& parameter) const;
+    std::vector<std::string> parameter_names();
+
+    Trace& trace_;
+    std::string suffix_;  // of expect and final
+    Session session_;
+    std::map<std::string, BufferId> injected_;
+    TraceReplay report_;
+};
+
+SessionOptions session_options(DType real, const TraceOptions& options) {
+    SessionOptions out;
+    out.threads = options.threads;
+    out.isa = real == DType::f64 ? "portable" : options.isa;
+    out.real = real;
+    out.metric_rows = kRingRows;
+    return out;
+}
+
+Replay::Replay(Trace& trace, DType real, const TraceOptions& options)
+    : trace_(trace),
+      suffix_(real == DType::f64 ? "64/" : "/"),
+      session_(*trace.recipe, trace.data.observation_size, trace.data.action_size,
+               session_options(real, options)) {
+    const double metric_tolerance = options.tolerance.value_or(1e-4);
+    report_.precision = real == DType::f64 ? "fp64" : "fp32";
+    report_.isa = name_of(session_.device().isa());
+    report_.metric_tolerance = real == DType::f64 ? 1e-10 : metric_tolerance;
+    report_.parameter_tolerance = real == DType::f64 ? 1e-6 : 50.0 * metric_tolerance;
+    session_.add_data(trace.data);
+    inject();
+    write_parameters();
+    session_.record_update();
+    check_streams();
+}
+
+void Replay::inject() {
+    State& state = session_.state();
+    const TensorData& indices = trace_.file.tensor("batch/indices");
+    const BufferId batch =
+        state.add_buffer("trace.batch", DType::i64, to_shape("batch/indices", indices.shape));
+    std::memcpy(state.buffer(batch).data, indices.bytes.data(), indices.bytes.size());
+    state.inject_stream("batch", batch);
+    for (const std::string& name : names_under(trace_.file, "noise/")) {
+        const std::string full = "noise/" + name;
+        const TensorData& noise = trace_.file.tensor(full);
+        if (noise.shape.empty() || noise.shape[0] != trace_.steps) {
+            refuse(fmt::format("expected '{}' ({}, ...), got {}", full, trace_.steps,
+                               show(noise.shape)));
+        }
+        const std::vector<float> draws = noise.f32(full);
+        injected_[name] = state.add_column("trace." + full, to_shape(full, noise.shape),
+                                           std::span<const float>(draws));
+        state.inject_stream(name, injected_[name]);
+    }
+}
+
+std::vector<std::string> Replay::parameter_names() {
+    std::vector<std::string> names;
+    for (ParameterGroup& group : session_.state().groups()) {
+        for (int i = 0; i < group.count(); ++i) names.push_back(group.spec(i).name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+void Replay::write_parameters() {
+    for (const std::string& name : names_under(trace_.file, "init/")) {
+        if (find_parameter(session_.state(), name)) continue;
+        refuse(fmt::format("'init/{}' is not a parameter of {}; expected {}", name,
+                           trace_.recipe->name(), fmt::join(parameter_names(), ", ")));
+    }
+    for (const std::string& name : parameter_names()) {
+        const ParameterRef p = *find_parameter(session_.state(), name);
+        const std::string full = "init/" + name;
+        const TensorData& t = demand(trace_.file, full, dims(p.spec().shape), DType::f32);
+        p.group->write(p.index, t.to_f64());
+    }
+}
+
+// Draws that no node reads would mean that something else was replayed than what was recorded.
+void Replay::check_streams() {
+    std::set<BufferId> read;
+    for (const Value& v : session_.updates().program().values) {
+        if (v.storage == Storage::persistent) read.insert(v.buffer);
+    }
+    for (const auto& [name, buffer] : injected_) {
+        if (read.contains(buffer)) continue;
+        refuse(
+            fmt::format("'noise/{}' is not a stream that {} draws from with these hyperparameters",
+                        name, trace_.recipe->name()));
+    }
+}
+
+std::map<std::string, std::vector<double>> Replay::run_updates() {
+    const State& state = session_.state();
+    std::map<std::string, std::vector<double>> rows;
+    for (std::int64_t done = 0; done < trace_.steps;) {
+        const std::int64_t n = std::min(kRingRows, trace_.steps - done);
+        session_.run(n);
+        for (std::size_t c = 0; c < state.metric_names().size(); ++c) {
+            for (std::int64_t k = done; k < done + n; ++k) {
+                rows[state.metric_names()[c]].push_back(state.metric(static_cast<int>(c), k));
+            }
+        }
+        done += n;
+    }
+    return rows;
+}
+
+Deviation Replay::compare_metric(const std::string& name, const std::vector<double>& got) const {
+    const std::string full = "expect" + suffix_ + name;
+    const DType dtype = suffix_ == "/" ? DType::f32 : DType::f64;
+    const std::vector<double> want = demand(trace_.file, full, {trace_.steps}, dtype).to_f64();
+    double sum = 0, count = 0;
+    for (const double w : want) {
+        if (std::isnan(w)) continue;  // an update that has no value of this metric
+        sum += std::fabs(w);
+        ++count;
+    }
+    Deviation out;
+    out.name = name;
+    for (std::size_t k = 0; k < want.size(); ++k) {
+        if (std::isnan(want[k])) continue;
+        const double difference = std::fabs(got[k] - want[k]);
+        double deviation = difference / std::max(std::fabs(want[k]), sum / count);
+        if (difference == 0) deviation = 0;
+        if (std::isnan(deviation)) deviation = kInfinity;
+        if (out.row >= 0 && deviation <= out.largest) continue;
+        out.largest = deviation;
+        out.row = static_cast<std::int64_t>(k);
+    }
+    out.passed = out.largest <= report_.metric_tolerance;
+    return out;
+}
+
+Deviation Replay::compare_parameter(const ParameterRef& parameter) const {
+    const std::string full = "final" + suffix_ + parameter.spec().name;
+    const DType dtype = suffix_ == "/" ? DType::f32 : DType::f64;
+    const std::vector<double> want =
+        demand(trace_.file, full, dims(parameter.spec().shape), dtype).to_f64();
+    const std::vector<double> got = parameter.group->read(parameter.index);
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < want.size(); ++i) {
+        difference += (got[i] - want[i]) * (got[i] - want[i]);
+        norm += want[i] * want[i];
+    }
+    Deviation out;
+    out.name = parameter.spec().name;
+    out.largest = difference == 0 ? 0 : std::sqrt(difference / norm);
+    if (std::isnan(out.largest)) out.largest = kInfinity;
+    out.passed = out.largest <= report_.parameter_tolerance;
+    return out;
+}
+
+TraceReplay Replay::run() {
+    const auto got = run_updates();
+    for (const std::string& name : names_under(trace_.file, "expect" + suffix_)) {
+        const auto found = got.find(name);
+        if (found == got.end()) {
+            refuse(fmt::format("'expect{}{}' is not a metric of {}; expected {}", suffix_, name,
+                               trace_.recipe->name(),
+                               fmt::join(session_.state().metric_names(), ", ")));
+        }
+        report_.metrics.push_back(compare_metric(name, found->second));
+    }
+    const std::vector<std::string> finals = names_under(trace_.file, "final" + suffix_);
+    for (const std::string& name : finals) {
+        if (find_parameter(session_.state(), name)) continue;
+        refuse(fmt::format("'final{}{}' is not a parameter of {}", suffix_, name,
+                           trace_.recipe->name()));
+    }
+    // The fp64 twin may consist of metrics alone.
+    if (suffix_ == "/" || !finals.empty()) {
+        for (const std::string& name : parameter_names()) {
+            report_.parameters.push_back(
+                compare_parameter(*find_parameter(session_.state(), name)));
+        }
+    }
+    const auto passed = [](const Deviation& d) { return d.passed; };
+    report_.passed = std::all_of(report_.metrics.begin(), report_.metrics.end(), passed) &&
+                     std::all_of(report_.parameters.begin(), report_.parameters.end(), passed);
+    return report_;
+}
+
+}  // namespace
+
+TraceReport verify_trace(const TensorFile& file, const TraceOptions& options) {
+    Trace trace(file);
+    TraceReport report;
+    report.algorithm = trace.recipe->name();
+    report.preset = file.text("preset");
+    report.generator = file.text("generator");
+    report.steps = trace.steps;
+    report.ignored = trace.ignored;
+    report.replays.push_back(Replay(trace, DType::f32, options).run());
+    const bool twin =
+        !names_under(file, "expect64/").empty() || !names_under(file, "final64/").empty();
+    if (twin) report.replays.push_back(Replay(trace, DType::f64, options).run());
+    report.passed = std::all_of(report.replays.begin(), report.replays.end(),
+                                [](const TraceReplay& r) { return r.passed; });
+    return report;
+}
+
+TraceReport verify_trace(const std::string& path, const TraceOptions& options) {
+    return verify_trace(read_tensor_file(path), options);
+}
+
+}  // namespace drydock::training
