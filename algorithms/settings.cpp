@@ -74,8 +74,9 @@ std::string describe_range(const Settings::Limits& limits) {
 
 void check_range(const std::string& name, double value, const Settings::Limits& limits,
                  const std::string& text) {
-    const bool inside = limits.open ? value > limits.low && value < limits.high
-                                    : value >= limits.low && value <= limits.high;
+    const bool inside = limits.open
+                            ? value > limits.low && (value < limits.high || std::isinf(limits.high))
+                            : value >= limits.low && value <= limits.high;
     if (!inside) refuse(name, describe_range(limits), text);
 }
 
