@@ -30,8 +30,9 @@ class IqlRecipe final : public Recipe {
 IqlRecipe::IqlRecipe() {
     add_common_settings(settings_, s_.common);
     const auto number = [&](const char* name, double* field, const char* help, double low,
-                            double high, bool open = false) {
-        settings_.add(name, field, help, {low, high, open, {}});
+                            double high, bool open = false,
+                            double none = std::numeric_limits<double>::quiet_NaN()) {
+        settings_.add(name, field, help, {low, high, open, {}, none});
     };
     number("discount", &s_.discount, "of future rewards", 0, 1);
     number("expectile", &s_.expectile, "of the value regression: 0.5 is the mean, 1 the maximum", 0,
@@ -39,7 +40,7 @@ IqlRecipe::IqlRecipe() {
     number("temperature", &s_.temperature, "policy weight = exp(temperature * advantage)", 0,
            kInfinity);
     number("exp_advantage_max", &s_.exp_advantage_max, "cap of the policy weight", 0, kInfinity,
-           true);
+           true, kInfinity);
     number("polyak", &s_.polyak, "share of the critics that enters their targets per update", 0, 1);
     settings_.add("target_update_period", &s_.target_update_period,
                   "updates from one averaging of the targets to the next", {1, 1e12});
@@ -54,9 +55,9 @@ IqlRecipe::IqlRecipe() {
                   {0, 0, false, {"constant", "cosine", "warmup"}});
     add_adam_settings(settings_, s_.adam);
     number("log_std_min", &s_.log_std_min, "floor of the policy's log-deviation", -kInfinity,
-           kInfinity);
+           kInfinity, false, -kInfinity);
     number("log_std_max", &s_.log_std_max, "ceiling of the policy's log-deviation", -kInfinity,
-           kInfinity);
+           kInfinity, false, kInfinity);
     settings_.add("deterministic_policy", &s_.deterministic_policy,
                   "train the policy's mean by weighted squared error", {0, 0});
     number("max_action", &s_.max_action, "bound of the environment's actions", 0, kInfinity, true);

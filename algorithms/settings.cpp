@@ -34,8 +34,9 @@ std::size_t distance(const std::string& a, const std::string& b) {
                 ErrorKind::usage);
 }
 
-double parse_number(const std::string& name, const std::string& text) {
-    if (text == "null" || text == "inf") return std::numeric_limits<double>::infinity();
+double parse_number(const std::string& name, const std::string& text, double none) {
+    if (text == "null" && !std::isnan(none)) return none;
+    if (text == "inf") return std::numeric_limits<double>::infinity();
     if (text == "-inf") return -std::numeric_limits<double>::infinity();
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -115,11 +116,12 @@ const char* Settings::type(const std::string& name) const {
 void Settings::set(const std::string& name, const std::string& text) {
     const Entry& e = entry(name);
     if (auto* const* number = std::get_if<double*>(&e.field)) {
-        const double value = parse_number(name, text);
+        const double value = parse_number(name, text, e.limits.none);
         check_range(name, value, e.limits, text);
         **number = value;
     } else if (auto* const* integer = std::get_if<std::int64_t*>(&e.field)) {
-        const double value = parse_number(name, text);  // so that 1e6 is an integer too
+        const double value =
+            parse_number(name, text, e.limits.none);  // so that 1e6 is an integer too
         if (value != std::floor(value) || std::fabs(value) > 9e15) refuse(name, "an integer", text);
         check_range(name, value, e.limits, text);
         **integer = static_cast<std::int64_t>(value);

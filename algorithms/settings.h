@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <variant>
@@ -22,13 +23,15 @@ class Settings {
         double low = 0, high = 0;            // numbers; NaN passes neither
         bool open = false;                   // exclude low and high themselves
         std::vector<std::string> choices{};  // texts; empty accepts all
+        // What "null", none, means for a number; NaN: it is refused.
+        double none = std::numeric_limits<double>::quiet_NaN();
     };
 
     void add(const std::string& name, Field field, const std::string& help, Limits limits);
 
-    // Sets a field from text: a number, true or false, a word, or JSON for layer_sizes; "null" and
-    // "inf" mean infinity for a number that allows it. Throws Error (usage) for an unknown name
-    // (and names the nearest), a text of the wrong form, or a value out of range.
+    // Sets a field from text: a number, true or false, a word, or JSON for layer_sizes; "inf" is a
+    // number, and "null" means none where the field knows what that is. Throws Error (usage) for an
+    // unknown name (and names the nearest), a text of the wrong form, or a value out of range.
     void set(const std::string& name, const std::string& text);
     // The value as text that set() takes back to the same bits.
     std::string get(const std::string& name) const;

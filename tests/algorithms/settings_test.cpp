@@ -37,6 +37,11 @@ TEST_CASE("numbers keep their bits through text") {
     CHECK(recipe->settings().get("max_steps") == "1000000");
     recipe->settings().set("exp_advantage_max", "null");
     CHECK(recipe->settings().get("exp_advantage_max") == "inf");
+    recipe->settings().set("gradient_clip", "null");
+    CHECK(recipe->settings().get("gradient_clip") == "inf");
+    recipe->settings().set("weight_decay", "null");
+    CHECK(recipe->settings().get("weight_decay") == "0");
+    CHECK_THROWS_AS(recipe->settings().set("discount", "null"), Error);
 }
 
 TEST_CASE("a wrong setting gets one usage error that says what was expected") {
