@@ -12,8 +12,8 @@ namespace drydock::training {
 
 // Options from a config file: the keys are the names of TrainOptions, settings are in the table
 // [settings]. Keys that are not there keep the values of `base`; settings are added after those of
-// `base`, so that the file wins over it in everything. Throws Error (usage) for text that is not TOML,
-// unknown keys and wrong types.
+// `base`, so that the file wins over it in everything. Throws Error (usage) for text that is not
+// TOML, unknown keys and wrong types.
 TrainOptions read_config(const std::string& path, const TrainOptions& base = {});
 
 // The text of a config file with every setting of the recipe.

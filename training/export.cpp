@@ -53,7 +53,7 @@ void add_metadata(TensorFile& file, const algorithms::PolicyNetwork& network, Se
                      {"trainer_version", DRYDOCK_VERSION},
                      {"algorithm", provenance.algorithm},
                      {"preset", provenance.preset},
-                     {"dataset_id", data.name},
+                     {"dataset", data.name},
                      {"dataset_sha256", data.sha256},
                      {"train_steps", std::to_string(session.step())},
                      {"seed", std::to_string(provenance.seed)}};
@@ -86,8 +86,15 @@ Floats runtime_actions(const TensorFile& file, const TrainingData& data) {
     const std::size_t s = policy.observation_size(), a = policy.action_size();
     Floats actions(static_cast<std::size_t>(data.golden_rows) * a);
     for (std::size_t i = 0; i < static_cast<std::size_t>(data.golden_rows); ++i) {
-        context.act(std::span(data.golden_observations).subspan(i * s, s),
-                    std::span(actions).subspan(i * a, a));
+        const drydock_act_status status =
+            context.act(std::span(data.golden_observations).subspan(i * s, s),
+                        std::span(actions).subspan(i * a, a));
+        if (status & DRYDOCK_ACT_OUTPUT_NOT_FINITE) {
+            throw Error(
+                fmt::format("[export] expected finite actions, got an overflow in golden row "
+                            "{}; the run diverged: lower the learning rates",
+                            i));
+        }
     }
     return actions;
 }

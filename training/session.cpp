@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/error.h"
 #include "core/ops/ops.h"
@@ -12,6 +11,14 @@ namespace drydock::training {
 namespace {
 
 enum Column { kObservations, kActions, kRewards, kNextObservations, kTerminals };
+
+std::set<int> stored_metrics(const Program& program) {
+    std::set<int> columns;
+    for (const Node& node : program.nodes) {
+        if (node.op == Op::store_metric) columns.insert(static_cast<int>(node.attributes.n));
+    }
+    return columns;
+}
 
 }  // namespace
 
@@ -75,16 +82,23 @@ void Session::record_update() {
     options.check_numerics = check_numerics_;
     updates_ = std::make_unique<Executable>(*state_, options);
     for (std::size_t variant = 0; variant < algorithm_->variants(); ++variant) {
-        updates_->add(record(*state_, [&](Graph& g) {
+        Program program = record(*state_, [&](Graph& g) {
             const Tensor rows = g.random_rows("batch", batch_size_);
             const auto column = [&](Column c) { return gather_rows(g.buffer(columns_[c]), rows); };
-            algorithm_->record(g,
-                               {column(kObservations), column(kActions), column(kRewards),
-                                column(kNextObservations), column(kTerminals)},
-                               variant);
-        }));
+            const algorithms::Batch batch{column(kObservations), column(kActions), column(kRewards),
+                                          column(kNextObservations), column(kTerminals)};
+            algorithm_->record(g, batch, variant);
+        });
+        metrics_of_variant_.push_back(stored_metrics(program));
+        updates_->add(std::move(program));
     }
     updates_->set_schedule([this](std::int64_t k) { return algorithm_->variant_at(k); });
+}
+
+std::optional<double> Session::metric(int column, std::int64_t k) const {
+    const std::size_t variant = algorithm_->variant_at(k);
+    if (!metrics_of_variant_[variant].contains(column)) return std::nullopt;
+    return state_->metric(column, k);
 }
 
 std::vector<float> Session::act(std::span<const float> observations) {

@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,10 @@ class Session {
     // Runs n updates. Throws Error under check_numerics when a value is not finite.
     void run(std::int64_t n) { updates_->run(n); }
 
+    // A metric of update k, one of the last metric_rows(); nothing where the variant of that update
+    // does not have it.
+    std::optional<double> metric(int column, std::int64_t k) const;
+
     // The actions in [-1, 1] of normalised observations (n, observation_size), by the batched
     // forward pass of the engine. Leaves the step counter as it is.
     std::vector<float> act(std::span<const float> observations);
@@ -58,6 +64,7 @@ class Session {
     std::unique_ptr<State> state_;
     std::unique_ptr<algorithms::Algorithm> algorithm_;
     std::unique_ptr<Executable> updates_;
+    std::vector<std::set<int>> metrics_of_variant_;  // columns
     BufferId columns_[5] = {-1, -1, -1, -1, -1};
     struct Forward;
     std::unique_ptr<Forward> forward_;  // made by the first act()

@@ -20,6 +20,7 @@ namespace {
 using Dims = std::vector<std::int64_t>;
 
 constexpr std::int64_t kRingRows = 1024;
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 [[noreturn]] void refuse(const std::string& text) {
@@ -298,8 +299,10 @@ void Replay::write_parameters() {
 // Draws that no node reads would mean that something else was replayed than what was recorded.
 void Replay::check_streams() {
     std::set<BufferId> read;
-    for (const Value& v : session_.updates().program().values) {
-        if (v.storage == Storage::persistent) read.insert(v.buffer);
+    for (std::size_t variant = 0; variant < session_.algorithm().variants(); ++variant) {
+        for (const Value& v : session_.updates().program(variant).values) {
+            if (v.storage == Storage::persistent) read.insert(v.buffer);
+        }
     }
     for (const auto& [name, buffer] : injected_) {
         if (read.contains(buffer)) continue;
@@ -317,7 +320,8 @@ std::map<std::string, std::vector<double>> Replay::run_updates() {
         session_.run(n);
         for (std::size_t c = 0; c < state.metric_names().size(); ++c) {
             for (std::int64_t k = done; k < done + n; ++k) {
-                rows[state.metric_names()[c]].push_back(state.metric(static_cast<int>(c), k));
+                rows[state.metric_names()[c]].push_back(
+                    session_.metric(static_cast<int>(c), k).value_or(kNothing));
             }
         }
         done += n;

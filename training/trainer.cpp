@@ -54,24 +54,24 @@ SessionOptions session_options(const TrainOptions& options) {
     return out;
 }
 
-// Sums of metrics between two reports.
+// Means of metrics between two reports.
 class Averages {
   public:
+    explicit Averages(std::size_t columns) : sums_(columns, 0.0), counts_(columns, 0.0) {}
+
     void add(std::size_t column, double value) {
-        if (sums_.size() <= column) sums_.resize(column + 1, 0.0);
         sums_[column] += value;
+        counts_[column] += 1;
+        empty_ = false;
     }
-    void count(std::int64_t updates) { updates_ += updates; }
-    std::int64_t updates() const { return updates_; }
-    double mean(std::size_t column) const { return sums_[column] / static_cast<double>(updates_); }
-    void clear() {
-        sums_.assign(sums_.size(), 0.0);
-        updates_ = 0;
-    }
+    bool empty() const { return empty_; }
+    // NaN where nothing was added.
+    double mean(std::size_t column) const { return sums_[column] / counts_[column]; }
+    void clear() { *this = Averages(sums_.size()); }
 
   private:
-    std::vector<double> sums_;
-    std::int64_t updates_ = 0;
+    std::vector<double> sums_, counts_;
+    bool empty_ = true;
 };
 
 class Run {
@@ -83,6 +83,8 @@ class Run {
     std::int64_t next_chunk() const;
     void advance(std::int64_t updates);
     void absorb(std::int64_t first, std::int64_t last);
+    [[noreturn]] void refuse_metric(const std::string& name, double value,
+                                    std::int64_t update) const;
     void evaluate();
     void save();
     void write_metrics();
@@ -101,7 +103,7 @@ class Run {
     TrainingData data_;
     Session session_;
     std::optional<CsvFile> metrics_file_, evaluations_file_;
-    Averages logged_, reported_;
+    std::optional<Averages> logged_, reported_;
     Clock::time_point begin_, last_report_;
     double running_seconds_ = 0;  // inside Executable::run
     std::int64_t saved_step_ = -1;
@@ -121,6 +123,8 @@ Run::Run(const TrainOptions& options, const TrainCallbacks& callbacks)
     session_.add_data(data_.transitions);
     data_.transitions = {};  // the session has its copy
     session_.record_update();
+    logged_.emplace(session_.state().metric_names().size());
+    reported_.emplace(session_.state().metric_names().size());
     if (!options_.profile.empty()) session_.updates().start_profile(kProfiledCalls);
     folder_.create();
     const std::string config = config_text(options_, *recipe_);
@@ -143,7 +147,7 @@ TrainResult Run::train() {
         if (evaluated || last || seconds_since(last_report_) >= kReportSeconds) report(evaluated);
     }
     result_.stopped = session_.step() < options_.steps;
-    if (logged_.updates() > 0) write_metrics();
+    if (!logged_->empty()) write_metrics();
     if (saved_step_ != session_.step()) save();
     if (!options_.profile.empty()) session_.updates().write_profile(options_.profile);
     write_result();
@@ -179,36 +183,38 @@ void Run::advance(std::int64_t updates) {
 
 // Takes the metrics of updates [first, last) from the ring.
 void Run::absorb(std::int64_t first, std::int64_t last) {
-    const State& state = session_.state();
+    const std::vector<std::string>& names = session_.state().metric_names();
     for (std::int64_t k = first; k < last; ++k) {
-        for (std::size_t c = 0; c < state.metric_names().size(); ++c) {
-            const double value = state.metric(static_cast<int>(c), k);
-            if (!std::isfinite(value)) {
-                throw Error(fmt::format(
-                    "[train] expected finite metrics, got {} = {} in update {}; {}. Lower the "
-                    "learning "
-                    "rates, look at the data with `drydock data info`, or run again with "
-                    "--check-numerics, which names the first node that goes wrong",
-                    state.metric_names()[c], value, k + 1,
-                    saved_step_ < 0 ? std::string("nothing was saved yet")
-                                    : fmt::format("the checkpoint of update {} is in '{}'",
-                                                  saved_step_, folder_.path())));
-            }
-            logged_.add(c, value);
-            reported_.add(c, value);
+        for (std::size_t c = 0; c < names.size(); ++c) {
+            const std::optional<double> value = session_.metric(static_cast<int>(c), k);
+            if (!value) continue;
+            if (!std::isfinite(*value)) refuse_metric(names[c], *value, k + 1);
+            logged_->add(c, *value);
+            reported_->add(c, *value);
         }
     }
-    logged_.count(last - first);
-    reported_.count(last - first);
+}
+
+void Run::refuse_metric(const std::string& name, double value, std::int64_t update) const {
+    const std::string saved =
+        saved_step_ < 0
+            ? std::string("nothing was saved yet")
+            : fmt::format("the checkpoint of update {} stays in '{}'", saved_step_, folder_.path());
+    throw Error(
+        fmt::format("[train] expected finite metrics, got {} = {} in update {}; {}. Lower the "
+                    "learning rates, look at the data with `drydock data info`, or run again "
+                    "with --check-numerics, which names the first node that goes wrong",
+                    name, value, update, saved));
 }
 
 void Run::write_metrics() {
     std::string row = fmt::format("{},{:.3f}", session_.step(), seconds_since(begin_));
     for (std::size_t c = 0; c < session_.state().metric_names().size(); ++c) {
-        row += fmt::format(",{:.9g}", logged_.mean(c));
+        const double mean = logged_->mean(c);
+        row += std::isnan(mean) ? "," : fmt::format(",{:.9g}", mean);
     }
     metrics_file_->add(row);
-    logged_.clear();
+    logged_->clear();
 }
 
 TensorFile Run::policy() {
@@ -248,7 +254,7 @@ void Run::evaluate() {
 
 void Run::report(bool evaluated) {
     last_report_ = Clock::now();
-    if (!callbacks_.progress) return reported_.clear();
+    if (!callbacks_.progress) return reported_->clear();
     Progress p;
     p.step = session_.step();
     p.steps = options_.steps;
@@ -257,12 +263,12 @@ void Run::report(bool evaluated) {
     p.remaining_seconds =
         p.seconds / static_cast<double>(p.step) * static_cast<double>(p.steps - p.step);
     for (std::size_t c = 0; c < session_.state().metric_names().size(); ++c) {
-        p.metrics.emplace_back(session_.state().metric_names()[c], reported_.mean(c));
+        p.metrics.emplace_back(session_.state().metric_names()[c], reported_->mean(c));
     }
     p.evaluation = result_.last ? &*result_.last : nullptr;
     p.evaluated = evaluated;
     callbacks_.progress(p);
-    reported_.clear();
+    reported_->clear();
 }
 
 void Run::write_result() {
