@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <initializer_list>
 #include <random>
 #include <string>
 #include <tuple>
@@ -38,9 +37,6 @@ class Guarded {
     static constexpr T kSentinel = static_cast<T>(-77777);
 
     explicit Guarded(Index n) : all_(static_cast<std::size_t>(n + 2 * kGuard), kSentinel) {}
-    Guarded(std::initializer_list<T> values) : Guarded(static_cast<Index>(values.size())) {
-        std::copy(values.begin(), values.end(), data());
-    }
     // Values drawn evenly from [low, high).
     Guarded(Index n, unsigned seed, double low = -1, double high = 1) : Guarded(n) {
         std::mt19937 bits(seed);

@@ -10,7 +10,7 @@ namespace {
 using Page = void (*)(const PageInput&, float*, float*);
 
 struct PageOutput {
-    Guarded<float> results = Guarded<float>(kPageResults * 8), first_n = Guarded<float>(8);
+    Guarded<float> results{kPageResults * 8}, first_n{8};
 };
 
 struct PageCase {

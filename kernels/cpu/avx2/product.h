@@ -2,9 +2,9 @@
 //
 // A unit is kUnitRows x kPanel elements of the output. Its panel of the right factor is copied into
 // a buffer on the stack, where a row of kPanel elements is contiguous; strips of kStrip output rows
-// then live in registers while they run along the depth. Every output element is one chain of fma
-// along the depth, whatever its place in a strip or panel: its bits do not depend on the number of
-// rows or columns.
+// then live in registers while they run along the depth, and end in a second buffer, from which
+// they are finished and stored. Every output element is one chain of fma along the depth, whatever
+// its place in a strip or panel: its bits do not depend on the number of rows or columns.
 #pragma once
 
 #include "base/simd.h"
@@ -95,10 +95,18 @@ struct PackTransposed {
     }
 };
 
-// sums += a panel, over `depth` rows of the panel, for R rows and V vectors of columns.
+// sums += a panel for R rows and V vectors of columns, `depth` rows of the panel deep. `sums` has
+// rows of kPanel elements; in the first block of the depth it is written without being read.
 template <int R, int V>
-DRYDOCK_INLINE void multiply_strip(const Left& a, const float* panel, int64_t depth,
-                                   F32 (&sums)[R][V]) {
+void strip(const Left& a, const float* panel, int64_t depth, bool first, float* sums) {
+    F32 sum[R][V];
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) {
+            sum[r][v] = first ? simd::zero() : simd::load(sums + r * kPanel + v * kLanes);
+        }
+    }
     const float* p = a.data;
     for (int64_t k = 0; k < depth; ++k, p += a.depth, panel += kPanel) {
         F32 b[V];
@@ -108,94 +116,66 @@ DRYDOCK_INLINE void multiply_strip(const Left& a, const float* panel, int64_t de
         for (int r = 0; r < R; ++r) {
             const F32 x = simd::broadcast(p[r * a.row]);
 #pragma GCC unroll 2
-            for (int v = 0; v < V; ++v) sums[r][v] = simd::fma(x, b[v], sums[r][v]);
+            for (int v = 0; v < V; ++v) sum[r][v] = simd::fma(x, b[v], sum[r][v]);
         }
     }
-}
-
-// One block of the depth, of which there may be several: between them sums wait in `partial`.
-struct Block {
-    const float* panel;
-    float* partial;  // (kUnitRows, kPanel)
-    int64_t depth;
-    bool first, last;
-};
-
-// R rows of a unit, from its row `row`. `finish` stores n elements at row and column of the output.
-template <int R, int V, class Finish>
-DRYDOCK_INLINE void strip(const Left& a, const Block& block, const UnitRange& u, int64_t row,
-                          const Finish& finish) {
-    F32 sums[R][V];
-    float* partial = block.partial + row * kPanel;
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) {
-            sums[r][v] = block.first ? simd::zero() : simd::load(partial + r * kPanel + v * kLanes);
-        }
-    }
-    multiply_strip<R, V>(a, block.panel, block.depth, sums);
-#pragma GCC unroll 6
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) {
-            if (block.last) {
-                finish(u.row + row + r, u.column + v * kLanes,
-                       smaller(kLanes, u.columns - v * kLanes), sums[r][v]);
-            } else {
-                simd::store(partial + r * kPanel + v * kLanes, sums[r][v]);
-            }
-        }
+        for (int v = 0; v < V; ++v) simd::store(sums + r * kPanel + v * kLanes, sum[r][v]);
     }
 }
 
-template <int V, class Finish>
-DRYDOCK_INLINE void strips(const Left& a, const Block& block, const UnitRange& u,
-                           const Finish& finish) {
-    for (int64_t row = 0; row < u.rows; row += kStrip) {
-        const Left rows = {a.data + row * a.row, a.row, a.depth};
-        switch (smaller(kStrip, u.rows - row)) {
+// The strips of up to kUnitRows rows.
+template <int V>
+void strips(const Left& a, int64_t rows, const float* panel, int64_t depth, bool first,
+            float* sums) {
+    for (int64_t row = 0; row < rows; row += kStrip, sums += kStrip * kPanel) {
+        const Left from = {a.data + row * a.row, a.row, a.depth};
+        switch (smaller(kStrip, rows - row)) {
             case 1:
-                strip<1, V>(rows, block, u, row, finish);
+                strip<1, V>(from, panel, depth, first, sums);
                 break;
             case 2:
-                strip<2, V>(rows, block, u, row, finish);
+                strip<2, V>(from, panel, depth, first, sums);
                 break;
             case 3:
-                strip<3, V>(rows, block, u, row, finish);
+                strip<3, V>(from, panel, depth, first, sums);
                 break;
             case 4:
-                strip<4, V>(rows, block, u, row, finish);
+                strip<4, V>(from, panel, depth, first, sums);
                 break;
             case 5:
-                strip<5, V>(rows, block, u, row, finish);
+                strip<5, V>(from, panel, depth, first, sums);
                 break;
             default:
-                strip<6, V>(rows, block, u, row, finish);
+                strip<6, V>(from, panel, depth, first, sums);
                 break;
         }
     }
 }
 
-// The unit `u` of a product of depth K. Runs once for K = 0 too: the sums are then 0.
+// The unit `u` of a product of depth K: finish(row, column, n, sums) stores n <= kLanes sums at a
+// place of the output. K = 0 gives sums of 0.
 template <class Pack, class Finish>
 DRYDOCK_INLINE void product_unit(const UnitRange& u, int64_t K, const Left& a, const Pack& pack,
                                  const Finish& finish) {
     alignas(64) float panel[kDepth * kPanel];
-    alignas(64) float partial[kUnitRows * kPanel];
+    alignas(64) float sums[kUnitRows * kPanel];
     int64_t k = 0;
     do {
         const int64_t depth = smaller(kDepth, K - k);
         pack(panel, k, depth, u.column, u.columns);
         const Left from = {a.data + u.row * a.row + k * a.depth, a.row, a.depth};
-        const Block block = {panel, partial, depth, k == 0, k + depth == K};
-        if (u.columns > kLanes) {
-            strips<2>(from, block, u, finish);
-        } else {
-            strips<1>(from, block, u, finish);
-        }
+        (u.columns > kLanes ? strips<2> : strips<1>)(from, u.rows, panel, depth, k == 0, sums);
         k += kDepth;
     } while (k < K);
+    for (int64_t row = 0; row < u.rows; ++row) {
+        for (int64_t c = 0; c < u.columns; c += kLanes) {
+            finish(u.row + row, u.column + c, smaller(kLanes, u.columns - c),
+                   simd::load(sums + row * kPanel + c));
+        }
+    }
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // Elementwise maps. A map is first reduced to the fewest dimensions that its strides allow; units
-// are blocks of the flattened output, walked run by run along the innermost dimension.
+// are blocks of the flattened output, walked run by run along the innermost dimension. The
+// operation is chosen once per run.
 #include "kernels/api/elementwise.h"
 
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/portable/support.h"
@@ -112,29 +114,6 @@ void map_run(F f, std::int64_t n, const T* a, std::int64_t sa, const T* b, std::
     }
 }
 
-template <class T, class F>
-void run_map(const UnaryMap& m, std::int64_t first, std::int64_t last, F f) {
-    const Walk<2> walk(m.shape, {m.x.strides, m.y.strides});
-    const Range range{first * kBlock, std::min(last * kBlock, elements(m.shape))};
-    const T* x = static_cast<const T*>(m.x.data);
-    T* y = static_cast<T*>(m.y.data);
-    walk.for_runs(range, [&](const std::int64_t* at, std::int64_t n) {
-        map_run(f, n, x + at[0], walk.stride(0), y + at[1], walk.stride(1));
-    });
-}
-
-template <class T, class F>
-void run_map(const BinaryMap& m, std::int64_t first, std::int64_t last, F f) {
-    const Walk<3> walk(m.shape, {m.a.strides, m.b.strides, m.y.strides});
-    const Range range{first * kBlock, std::min(last * kBlock, elements(m.shape))};
-    const T *a = static_cast<const T*>(m.a.data), *b = static_cast<const T*>(m.b.data);
-    T* y = static_cast<T*>(m.y.data);
-    walk.for_runs(range, [&](const std::int64_t* at, std::int64_t n) {
-        map_run(f, n, a + at[0], walk.stride(0), b + at[1], walk.stride(1), y + at[2],
-                walk.stride(2));
-    });
-}
-
 template <class Args>
 std::int64_t map_units(const Args& m) {
     return ceil_div(elements(m.shape), kBlock);
@@ -156,11 +135,10 @@ Status check_unary(const UnaryMap& m) {
     return valid((is_float(m.dtype) || integers) && valid_result(m.shape, m.y));
 }
 
-template <class T>
-void run_unary_as(const UnaryMap& m, std::int64_t first, std::int64_t last) {
-    const auto map = [&](auto f) { run_map<T>(m, first, last, f); };
-    const T p = static_cast<T>(m.p), q = static_cast<T>(m.q);
-    switch (m.op) {
+// Calls map(f) with the function of one element.
+template <class T, class Map>
+void with_unary(Unary op, T p, T q, Map map) {
+    switch (op) {
         case Unary::copy:
             return map([](T x) { return x; });
         case Unary::negate:
@@ -207,22 +185,38 @@ void run_unary_as(const UnaryMap& m, std::int64_t first, std::int64_t last) {
     }
 }
 
+template <class T>
+void unary_unit(const UnaryMap& m, std::int64_t unit) {
+    const Walk<2> walk(m.shape, {m.x.strides, m.y.strides});
+    const T* x = static_cast<const T*>(m.x.data);
+    T* y = static_cast<T*>(m.y.data);
+    const auto run = [&](const std::int64_t* at, std::int64_t n) {
+        const auto map = [&](auto f) {
+            map_run(f, n, x + at[0], walk.stride(0), y + at[1], walk.stride(1));
+        };
+        if constexpr (std::is_integral_v<T>) {
+            map([](T v) { return v; });
+        } else {
+            with_unary<T>(m.op, static_cast<T>(m.p), static_cast<T>(m.q), map);
+        }
+    };
+    walk.for_runs(block_range(unit, kBlock, elements(m.shape)), run);
+}
+
 void run_unary(const UnaryMap& m, std::int64_t first, std::int64_t last) {
-    if (m.dtype == DType::i64) {
-        return run_map<std::int64_t>(m, first, last, [](std::int64_t x) { return x; });
-    }
-    m.dtype == DType::f32 ? run_unary_as<float>(m, first, last)
-                          : run_unary_as<double>(m, first, last);
+    const auto unit = m.dtype == DType::f32   ? unary_unit<float>
+                      : m.dtype == DType::f64 ? unary_unit<double>
+                                              : unary_unit<std::int64_t>;
+    for (std::int64_t u = first; u < last; ++u) unit(m, u);
 }
 
 Status check_binary(const BinaryMap& m) {
     return valid(is_float(m.dtype) && valid_result(m.shape, m.y));
 }
 
-template <class T>
-void run_binary_as(const BinaryMap& m, std::int64_t first, std::int64_t last) {
-    const auto map = [&](auto f) { run_map<T>(m, first, last, f); };
-    switch (m.op) {
+template <class T, class Map>
+void with_binary(Binary op, Map map) {
+    switch (op) {
         case Binary::add:
             return map([](T a, T b) { return a + b; });
         case Binary::sub:
@@ -248,9 +242,18 @@ void run_binary_as(const BinaryMap& m, std::int64_t first, std::int64_t last) {
     }
 }
 
-void run_binary(const BinaryMap& m, std::int64_t first, std::int64_t last) {
-    m.dtype == DType::f32 ? run_binary_as<float>(m, first, last)
-                          : run_binary_as<double>(m, first, last);
+template <class T>
+void binary_unit(const BinaryMap& m, std::int64_t unit) {
+    const Walk<3> walk(m.shape, {m.a.strides, m.b.strides, m.y.strides});
+    const T *a = static_cast<const T*>(m.a.data), *b = static_cast<const T*>(m.b.data);
+    T* y = static_cast<T*>(m.y.data);
+    const auto run = [&](const std::int64_t* at, std::int64_t n) {
+        with_binary<T>(m.op, [&](auto f) {
+            map_run(f, n, a + at[0], walk.stride(0), b + at[1], walk.stride(1), y + at[2],
+                    walk.stride(2));
+        });
+    };
+    walk.for_runs(block_range(unit, kBlock, elements(m.shape)), run);
 }
 
 Status check_where(const WhereMap& m) {
@@ -295,7 +298,8 @@ CpuKernel<UnaryMap> unary() {
 }
 
 CpuKernel<BinaryMap> binary() {
-    return {check_binary, map_units<BinaryMap>, run_binary};
+    return {check_binary, map_units<BinaryMap>,
+            run_units<BinaryMap, binary_unit<float>, binary_unit<double>>};
 }
 
 CpuKernel<WhereMap> where() {

@@ -26,10 +26,12 @@ template <class T>
 void forward_unit(const LinearForward& a, std::int64_t unit) {
     const TileRange t = tile_range(unit, a.N, a.O);
     Tile<T> sums;
-    multiply(sums, view<T>(a.x, a.N, a.I, a.ldx).middleRows(t.row, t.rows),
-             view<T>(a.w, a.O, a.I, a.I).middleRows(t.column, t.columns).transpose());
+    multiply(sums, t, a.I, {a.x, a.ldx, false}, {a.w, a.I, true});
     if (a.bias != nullptr) {
-        sums.rowwise() += view<T>(a.bias, 1, a.O, a.O).row(0).segment(t.column, t.columns);
+        const T* bias = static_cast<const T*>(a.bias) + t.column;
+        for (std::int64_t r = 0; r < t.rows; ++r) {
+            for (std::int64_t c = 0; c < t.columns; ++c) sums.at[r * kTileColumns + c] += bias[c];
+        }
     }
     using Index = std::int64_t;
     switch (a.activation) {
@@ -54,8 +56,7 @@ template <class T>
 void input_gradient_unit(const LinearInputGradient& a, std::int64_t unit) {
     const TileRange t = tile_range(unit, a.N, a.I);
     Tile<T> sums;
-    multiply(sums, view<T>(a.dy, a.N, a.O, a.lddy).middleRows(t.row, t.rows),
-             view<T>(a.w, a.O, a.I, a.I).middleCols(t.column, t.columns));
+    multiply(sums, t, a.O, {a.dy, a.lddy, false}, {a.w, a.I, false});
     const T* below = static_cast<const T*>(a.y_below) + t.row * a.I + t.column;
     using Index = std::int64_t;
     switch (a.activation_below) {
@@ -95,8 +96,7 @@ template <class T>
 void weight_gradient_unit(const LinearWeightGradient& a, std::int64_t unit) {
     const TileRange t = tile_range(unit, a.O, a.I);
     Tile<T> sums;
-    multiply(sums, view<T>(a.dy, a.N, a.O, a.lddy).middleCols(t.row, t.rows).transpose(),
-             view<T>(a.x, a.N, a.I, a.ldx).middleCols(t.column, t.columns));
+    multiply(sums, t, a.N, {a.dy, a.lddy, true}, {a.x, a.ldx, false});
     store(sums, t, a.dw, a.I, [](T v, std::int64_t, std::int64_t) { return v; });
     if (a.db != nullptr && t.column == 0) bias_gradient<T>(a, t);
 }

@@ -20,19 +20,7 @@ template <class T>
 void unit(const Matmul& m, std::int64_t u) {
     const TileRange t = tile_range(u, m.M, m.N);
     Tile<T> sums;
-    const auto times_b = [&](const auto& a) {
-        if (m.transpose_b) {
-            multiply(sums, a,
-                     view<T>(m.b, m.N, m.K, m.ldb).middleRows(t.column, t.columns).transpose());
-        } else {
-            multiply(sums, a, view<T>(m.b, m.K, m.N, m.ldb).middleCols(t.column, t.columns));
-        }
-    };
-    if (m.transpose_a) {
-        times_b(view<T>(m.a, m.K, m.M, m.lda).middleCols(t.row, t.rows).transpose());
-    } else {
-        times_b(view<T>(m.a, m.M, m.K, m.lda).middleRows(t.row, t.rows));
-    }
+    multiply(sums, t, m.K, {m.a, m.lda, m.transpose_a}, {m.b, m.ldb, m.transpose_b});
     store(sums, t, m.c, m.ldc, [](T v, std::int64_t, std::int64_t) { return v; });
 }
 

@@ -1,9 +1,7 @@
-// Products of matrices on Eigen, cut into output tiles by the sizes alone. A tile is accumulated in
-// a small matrix on the stack, over blocks of the depth, so that Eigen's packing buffers are small
-// and never come from the heap.
+// Products of matrices, cut into output tiles by the sizes alone. The only file that sees Eigen is
+// product.cpp: its templates are slow to compile, so every kernel shares one instantiation.
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cstdint>
 
@@ -11,20 +9,7 @@
 
 namespace drydock::kernels::portable {
 
-constexpr std::int64_t kTileRows = 64, kTileColumns = 128, kDepthBlock = 256;
-
-template <class T>
-using Tile =
-    Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor, kTileRows, kTileColumns>;
-
-template <class T>
-using View = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>,
-                        Eigen::Unaligned, Eigen::OuterStride<>>;
-
-template <class T>
-View<T> view(const void* data, std::int64_t rows, std::int64_t columns, std::int64_t ld) {
-    return View<T>(static_cast<const T*>(data), rows, columns, Eigen::OuterStride<>(ld));
-}
+constexpr std::int64_t kTileRows = 64, kTileColumns = 128;
 
 // The part of an (M, N) output that one unit computes.
 struct TileRange {
@@ -41,22 +26,32 @@ inline TileRange tile_range(std::int64_t unit, std::int64_t M, std::int64_t N) {
     return {row, std::min(kTileRows, M - row), column, std::min(kTileColumns, N - column)};
 }
 
-// tile = a b, with a (rows, depth) and b (depth, columns).
-template <class T, class Left, class Right>
-void multiply(Tile<T>& tile, const Left& a, const Right& b) {
-    tile.setZero(a.rows(), b.cols());
-    for (std::int64_t k = 0; k < a.cols(); k += kDepthBlock) {
-        const std::int64_t depth = std::min(kDepthBlock, a.cols() - k);
-        tile.noalias() += a.middleCols(k, depth) * b.middleRows(k, depth);
-    }
-}
+// A factor as it lies in memory: element (i, j) is data[i * ld + j], or data[j * ld + i] where it
+// is stored transposed.
+struct Factor {
+    const void* data;
+    std::int64_t ld;
+    bool transposed;
+};
+
+// A tile's elements, kTileColumns apart.
+template <class T>
+struct Tile {
+    T at[kTileRows * kTileColumns];
+};
+
+// tile = the part `range` of a b, with a (M, depth) and b (depth, N). T is float or double.
+template <class T>
+void multiply(Tile<T>& tile, const TileRange& range, std::int64_t depth, const Factor& a,
+              const Factor& b);
 
 // out[r][c] = f(tile[r][c], r, c), for the output's tile `range`; r and c count from its corner.
 template <class T, class F>
 void store(const Tile<T>& tile, const TileRange& range, void* out, std::int64_t ld, F f) {
     for (std::int64_t r = 0; r < range.rows; ++r) {
         T* row = static_cast<T*>(out) + (range.row + r) * ld + range.column;
-        for (std::int64_t c = 0; c < range.columns; ++c) row[c] = f(tile(r, c), r, c);
+        const T* from = tile.at + r * kTileColumns;
+        for (std::int64_t c = 0; c < range.columns; ++c) row[c] = f(from[c], r, c);
     }
 }
 
