@@ -15,11 +15,16 @@ constexpr std::size_t size_of(DType dtype) {
 
 constexpr const char* name_of(DType dtype) {
     switch (dtype) {
-        case DType::f32: return "f32";
-        case DType::f64: return "f64";
-        case DType::i64: return "i64";
-        case DType::u64: return "u64";
-        case DType::u8: return "u8";
+        case DType::f32:
+            return "f32";
+        case DType::f64:
+            return "f64";
+        case DType::i64:
+            return "i64";
+        case DType::u64:
+            return "u64";
+        case DType::u8:
+            return "u8";
     }
     return "unknown";
 }
