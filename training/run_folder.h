@@ -1,4 +1,4 @@
-// The files of a run and their forms; docs/run_folder.md describes them.
+// The files of a run and their forms; training/README.md describes them.
 #pragma once
 
 #include <fstream>

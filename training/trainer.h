@@ -1,4 +1,4 @@
-// Trains one policy from a data file and leaves a run folder behind (docs/run_folder.md).
+// Trains one policy from a data file and leaves a run folder behind (training/README.md).
 #pragma once
 
 #include <atomic>
