@@ -1,0 +1,125 @@
+// drydock evaluate: scores a policy file in a simulator.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "apps/command.h"
+#include "apps/format.h"
+#include "envs/environment.h"
+#include "training/evaluation.h"
+
+namespace drydock::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+    std::string policy;
+    training::EvaluationOptions evaluation;
+    bool verbose = false;
+    std::string json;
+};
+
+void print_episodes(const training::Evaluation& evaluation) {
+    Table table({">episode", ">return", ">score", ">length"});
+    for (const training::EpisodeResult& e : evaluation.episodes) {
+        table.add({std::to_string(e.episode), fmt::format("{:.2f}", e.episode_return),
+                   e.score ? fmt::format("{:.1f}", *e.score) : "-", grouped(e.length)});
+    }
+    fmt::print("\n");
+    table.print();
+}
+
+std::int64_t count_fallbacks(const training::Evaluation& evaluation) {
+    std::int64_t count = 0;
+    for (const training::EpisodeResult& e : evaluation.episodes) count += e.fallbacks;
+    return count;
+}
+
+void print_page(const std::string& policy, const training::Evaluation& evaluation) {
+    const std::string note = envs::make_environment(evaluation.environment)->info().score_note;
+    print_heading(policy);
+    Facts facts = {
+        {"environment", fmt::format("{}, {} episodes of seed {}", evaluation.environment,
+                                    grouped(static_cast<std::int64_t>(evaluation.episodes.size())),
+                                    evaluation.seed)},
+        {"return", fmt::format("{:.2f} ± {:.2f}", evaluation.return_mean, evaluation.return_std)}};
+    if (evaluation.score_mean) {
+        facts.emplace_back("score", fmt::format("{:.1f} ± {:.1f}", *evaluation.score_mean,
+                                                evaluation.score_std.value_or(0)));
+        if (!note.empty()) facts.emplace_back("", note);
+    }
+    facts.emplace_back("length", fmt::format("{:.1f} steps", evaluation.length_mean));
+    print_facts(facts);
+    if (const std::int64_t fallbacks = count_fallbacks(evaluation); fallbacks > 0) {
+        print_warning(
+            fmt::format("{} steps had a value that is not finite: the policy repeated "
+                        "its last action there",
+                        grouped(fallbacks)));
+    }
+}
+
+Json json_of(const std::string& policy, const training::Evaluation& evaluation) {
+    const auto optional_number = [](const std::optional<double>& value) {
+        return value ? json_number(*value) : Json(nullptr);
+    };
+    Json episodes = Json::array();
+    for (const training::EpisodeResult& e : evaluation.episodes) {
+        episodes.push_back({{"episode", e.episode},
+                            {"return", json_number(e.episode_return)},
+                            {"score", optional_number(e.score)},
+                            {"length", e.length},
+                            {"fallbacks", e.fallbacks}});
+    }
+    return {{"policy", policy},
+            {"environment", evaluation.environment},
+            {"seed", evaluation.seed},
+            {"episodes", evaluation.episodes.size()},
+            {"return_mean", json_number(evaluation.return_mean)},
+            {"return_std", json_number(evaluation.return_std)},
+            {"score_mean", optional_number(evaluation.score_mean)},
+            {"score_std", optional_number(evaluation.score_std)},
+            {"length_mean", json_number(evaluation.length_mean)},
+            {"fallbacks", count_fallbacks(evaluation)},
+            {"per_episode", episodes}};
+}
+
+int evaluate(const Options& options) {
+    const training::Evaluation evaluation =
+        training::evaluate_policy(options.policy, options.evaluation);
+    print_page(options.policy, evaluation);
+    if (options.verbose) print_episodes(evaluation);
+    if (!options.json.empty()) write_json(options.json, json_of(options.policy, evaluation));
+    return 0;
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& parent, Commands& commands) {
+    auto options = std::make_shared<Options>();
+    CLI::App* app = parent.add_subcommand("evaluate", "score a policy file in a simulator");
+    add_value(*app, "POLICY", options->policy, "", "policy file, or the run folder that has one")
+        ->required()
+        ->group("Arguments");
+    add_value(*app, "--environment", options->evaluation.environment, "NAME",
+              fmt::format("simulator: {}", fmt::join(envs::list_environments(), ", ")))
+        ->required();
+    add_value(*app, "--episodes", options->evaluation.episodes, "N", "episodes to play")
+        ->transform(whole_number(1));
+    add_value(*app, "--seed", options->evaluation.seed, "N",
+              "seed of the starts: the same seed gives the same episodes")
+        ->transform(whole_number(0));
+    add_value(*app, "--threads", options->evaluation.threads, "N",
+              "threads, 0 for all cores; the results do not depend on it")
+        ->transform(whole_number(0));
+    app->add_flag("--verbose", options->verbose, "show every episode");
+    add_value(*app, "--json", options->json, "FILE", "write the same facts for programs");
+    app->footer(
+        "The score is 100 (return - low) / (high - low) with the environment's two reference "
+        "returns;\n± is the standard deviation over the episodes.\n\n"
+        "Example\n"
+        "  drydock evaluate runs/p --environment pendulum --episodes 100 --seed 2");
+    commands.push_back({app, [options] { return evaluate(*options); }});
+}
+
+}  // namespace drydock::apps

@@ -1,0 +1,319 @@
+// drydock train ALGORITHM: one command for each algorithm of the registry.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "algorithms/algorithm.h"
+#include "apps/command.h"
+#include "apps/format.h"
+#include "apps/progress.h"
+#include "base/error.h"
+#include "envs/environment.h"
+#include "training/config.h"
+#include "training/trainer.h"
+
+namespace drydock::apps {
+namespace {
+
+using training::TrainOptions;
+
+std::atomic<bool> stop_requested{false};
+
+// The handler is taken back by the first signal: the second one kills.
+void on_interrupt(int) {
+    constexpr char kText[] =
+        "\ndrydock: stopping after the updates in flight and saving; once more to kill\n";
+    stop_requested = true;
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText, sizeof kText - 1);
+}
+
+void catch_interrupts() {
+    struct sigaction action {};
+    action.sa_handler = on_interrupt;
+    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+}
+
+// The call: options as given, and which of them were given, to lay them over a config file.
+struct Call {
+    TrainOptions options;
+    std::string config;
+    std::vector<std::string> settings;
+    std::vector<std::function<void(TrainOptions&)>> given;
+};
+
+// An option for a member of TrainOptions.
+template <class T>
+CLI::Option* add_member(CLI::App& app, const std::shared_ptr<Call>& call, const std::string& name,
+                        T TrainOptions::*member, const std::string& kind, const std::string& help) {
+    CLI::Option* option = add_value(app, name, call->options.*member, kind, help);
+    call->given.push_back([option, member, raw = call.get()](TrainOptions& target) {
+        if (option->count() > 0) target.*member = raw->options.*member;
+    });
+    return option;
+}
+
+void add_flag(CLI::App& app, const std::shared_ptr<Call>& call, const std::string& name,
+              bool TrainOptions::*member, const std::string& help) {
+    CLI::Option* option = app.add_flag(name, call->options.*member, help);
+    call->given.push_back([option, member](TrainOptions& target) {
+        if (option->count() > 0) target.*member = true;
+    });
+}
+
+void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
+                 const algorithms::Recipe& recipe) {
+    const auto member = [&](const char* name, auto field, const char* kind,
+                            const std::string& help) {
+        return add_member(app, call, name, field, kind, help);
+    };
+    member("--dataset", &TrainOptions::dataset, "FILE",
+           "HDF5 file in D4RL's layout; needed here or in --config")
+        ->group("Data");
+    member("--environment", &TrainOptions::environment, "NAME",
+           fmt::format("simulator that scores the policy: {}; without one nothing is scored",
+                       fmt::join(envs::list_environments(), ", ")))
+        ->group("Data");
+    member("--preset", &TrainOptions::preset, "NAME",
+           fmt::format("settings to start from: {} (default {})", fmt::join(recipe.presets(), ", "),
+                       recipe.presets().front()))
+        ->group("Run");
+    member("--preset-for", &TrainOptions::preset_for, "DATASET",
+           "row of the preset (default: the file's name without -vN)")
+        ->group("Run");
+    app.add_option("--set", call->settings, "change a setting of the list below; may be repeated")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false)
+        ->group("Run");
+    app.add_option("--config", call->config,
+                   "config.toml of an earlier run; options given here go before it")
+        ->type_name("FILE")
+        ->group("Run");
+    member("--steps", &TrainOptions::steps, "N", "updates")
+        ->transform(whole_number(1))
+        ->group("Run");
+    member("--seed", &TrainOptions::seed, "N", "of first values, batches and evaluations")
+        ->transform(whole_number(0))
+        ->group("Run");
+    member("--device", &TrainOptions::device, "NAME", "auto or cpu: this build trains on the CPU")
+        ->group("Machine");
+    member("--precision", &TrainOptions::precision, "NAME", "fp32")->group("Machine");
+    member("--threads", &TrainOptions::threads, "N", "0 for all cores; results do not depend on it")
+        ->transform(whole_number(0))
+        ->group("Machine");
+    member("--evaluate-every", &TrainOptions::evaluate_every, "N",
+           "updates between evaluations, 0 for only at the end")
+        ->transform(whole_number(0))
+        ->group("Evaluation");
+    member("--episodes", &TrainOptions::episodes, "N", "per evaluation")
+        ->transform(whole_number(0))
+        ->group("Evaluation");
+    member(
+        "--out", &TrainOptions::out, "DIR",
+        fmt::format("run folder (default runs/{}-DATASET-SEED, numbered if taken)", recipe.name()))
+        ->group("Output");
+    add_flag(app, call, "--overwrite", &TrainOptions::overwrite,
+             "replace the run that is in the folder");
+    app.get_option("--overwrite")->group("Output");
+    member("--profile", &TrainOptions::profile, "FILE",
+           "write a trace of the kernel calls that Perfetto opens")
+        ->group("Debugging");
+    add_flag(app, call, "--check-numerics", &TrainOptions::check_numerics,
+             "stop at the first node that gives a value that is not finite (slow)");
+    app.get_option("--check-numerics")->group("Debugging");
+}
+
+std::string settings_page(const std::string& algorithm) {
+    const auto recipe = algorithms::make_recipe(algorithm);
+    algorithms::Settings& settings = recipe->settings();
+    std::string page = paint("Settings for --set", Tone::strong) + "\n";
+    for (const std::string& name : settings.names()) {
+        std::string value = settings.get(name);
+        if (name == "max_steps") value = "--steps";
+        if (name == "layer_sizes" && value == "{}") value = "by sizes";
+        page +=
+            fmt::format("  {:<30} {:>17}  {}\n", name, value, wrap(settings.help(name), 48, 52));
+    }
+    return page +
+           "\nA preset may change them by data set; config.toml in the run folder holds "
+           "what was taken.\n";
+}
+
+std::pair<std::string, std::string> split_setting(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        throw Error(fmt::format("expected --set KEY=VALUE, got '{}'", text), ErrorKind::usage);
+    }
+    return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+// runs/iql-hopper-medium-v2-0, or with -2, -3, ... where that is taken.
+std::string free_folder(const TrainOptions& options) {
+    const std::string stem = std::filesystem::path(options.dataset).stem().string();
+    const std::string first = fmt::format("runs/{}-{}-{}", options.algorithm, stem, options.seed);
+    std::string folder = first;
+    for (int n = 2; std::filesystem::exists(folder); ++n) folder = fmt::format("{}-{}", first, n);
+    return folder;
+}
+
+// Refuses unknown names before anything is printed.
+void check_names(TrainOptions options) {
+    training::resolve_recipe(options);
+    if (!options.environment.empty()) envs::make_environment(options.environment);
+}
+
+TrainOptions resolve(const Call& call) {
+    TrainOptions options;
+    options.algorithm = call.options.algorithm;
+    if (!call.config.empty()) {
+        options = training::read_config(call.config, options);
+        if (options.algorithm != call.options.algorithm) {
+            throw Error(fmt::format("expected a config of {}, got one of {} in {}; call 'drydock "
+                                    "train {}'",
+                                    call.options.algorithm, options.algorithm, call.config,
+                                    options.algorithm),
+                        ErrorKind::usage);
+        }
+    }
+    for (const auto& lay_over : call.given) lay_over(options);
+    for (const std::string& text : call.settings) options.settings.push_back(split_setting(text));
+    if (options.dataset.empty()) {
+        throw Error(fmt::format("expected --dataset FILE; 'drydock train {} --help' lists all "
+                                "options",
+                                options.algorithm),
+                    ErrorKind::usage);
+    }
+    if (options.out.empty()) options.out = free_folder(options);
+    check_names(options);
+    return options;
+}
+
+std::string describe(const training::Evaluation& evaluation) {
+    std::string text =
+        fmt::format("return {:.2f} ± {:.2f}", evaluation.return_mean, evaluation.return_std);
+    if (evaluation.score_mean) {
+        text += fmt::format("  score {}",
+                            paint(fmt::format("{:.1f}", *evaluation.score_mean), Tone::strong));
+    }
+    return text + fmt::format("  {} episodes", evaluation.episodes.size());
+}
+
+void show(ProgressLine& line, const training::Progress& progress) {
+    if (progress.evaluated && progress.evaluation != nullptr) {
+        line.print_line(fmt::format("  update {:>{}}  {}", grouped(progress.step),
+                                    grouped(progress.steps).size(),
+                                    describe(*progress.evaluation)));
+    }
+    std::string detail;
+    if (progress.evaluation != nullptr && progress.evaluation->score_mean) {
+        detail = fmt::format("  score {:.1f}", *progress.evaluation->score_mean);
+    }
+    for (const auto& [name, value] : progress.metrics) {
+        detail += fmt::format("  {} {:.4g}", name, value);
+    }
+    line.update(progress.step, progress.updates_per_second, progress.remaining_seconds, detail);
+}
+
+void print_run_folder(const std::string& out) {
+    constexpr std::pair<const char*, const char*> kFiles[] = {
+        {"policy.safetensors", "what a program loads"},
+        {"config.toml", "every setting: runs it again with --config"},
+        {"metrics.csv", "the losses, by update"},
+        {"evaluations.csv", "every evaluated episode"},
+        {"result.json", "scores, speed, and what they were measured on"},
+        {"checkpoint.safetensors", "the whole state of the run"}};
+    print_heading(out + "/");
+    Facts facts;
+    for (const auto& [name, what] : kFiles) {
+        if (std::filesystem::exists(std::filesystem::path(out) / name)) {
+            facts.emplace_back(name, what);
+        }
+    }
+    print_facts(facts);
+}
+
+void print_next(const TrainOptions& options) {
+    print_heading("Next");
+    if (!options.environment.empty()) {
+        fmt::print("  drydock evaluate {} --environment {} --episodes 100 --seed {}\n", options.out,
+                   options.environment, options.seed + 1);
+    }
+    fmt::print("  drydock policy inspect {}/policy.safetensors\n", options.out);
+}
+
+void print_summary(const TrainOptions& options, const training::TrainResult& result) {
+    print_heading(result.stopped ? "Stopped early" : "Done");
+    Facts facts = {{"updates", result.stopped ? fmt::format("{} of {}", grouped(result.steps),
+                                                            grouped(options.steps))
+                                              : grouped(result.steps)},
+                   {"speed", fmt::format("{:.0f} updates/s", result.updates_per_second)}};
+    if (result.last) facts.emplace_back("last", describe(*result.last));
+    if (result.return_best) {
+        const std::string score =
+            result.score_best ? fmt::format("  score {:.1f}", *result.score_best) : "";
+        facts.emplace_back("best", fmt::format("return {:.2f}{}  at update {}", *result.return_best,
+                                               score, grouped(result.step_best)));
+    }
+    print_facts(facts);
+    print_run_folder(result.out);
+    print_next(options);
+}
+
+void print_top(const TrainOptions& options) {
+    print_heading(fmt::format("{} on {}", options.algorithm, options.dataset));
+    print_facts({{"updates", fmt::format("{}, seed {}", grouped(options.steps), options.seed)},
+                 {"run folder", options.out}});
+}
+
+int train(const Call& call) {
+    const TrainOptions options = resolve(call);
+    bool started = false;
+    ProgressLine line(options.steps, "updates");
+    training::TrainCallbacks callbacks;
+    callbacks.progress = [&](const training::Progress& progress) { show(line, progress); };
+    callbacks.notice = [&](const std::string& text) {
+        if (!started) print_top(options);
+        started = true;
+        line.print_line("  " + wrap(text, 96, 2));
+    };
+    callbacks.stop = &stop_requested;
+    catch_interrupts();
+    const training::TrainResult result = training::train(options, callbacks);
+    line.finish();
+    print_summary(options, result);
+    return result.stopped ? 1 : 0;
+}
+
+void add_algorithm(CLI::App& parent, const std::string& name, Commands& commands) {
+    auto call = std::make_shared<Call>();
+    call->options.algorithm = name;
+    const auto recipe = algorithms::make_recipe(name);
+    CLI::App* app = parent.add_subcommand(name, fmt::format("train a policy with {}", name));
+    add_options(*app, call, *recipe);
+    app->footer([name] {
+        return settings_page(name) +
+               fmt::format(
+                   "\nExample\n  drydock train {} --dataset p.hdf5 --environment pendulum "
+                   "\n      --steps 10000 --set discount=0.98 --out runs/p",
+                   name);
+    });
+    commands.push_back({app, [call] { return train(*call); }});
+}
+
+}  // namespace
+
+void add_train(CLI::App& parent, Commands& commands) {
+    CLI::App* app = parent.add_subcommand("train", "train a policy from a data file");
+    for (const std::string& name : algorithms::list_algorithms()) {
+        add_algorithm(*app, name, commands);
+    }
+    app->footer("Each has its own options and settings: 'drydock train iql --help' lists them.");
+}
+
+}  // namespace drydock::apps
