@@ -74,7 +74,7 @@ drydock_status PolicyReader::check_metadata() {
     if (format == nullptr || !format->is("drydock.policy")) {
         message_ << "expected the metadata entry format = drydock.policy, got "
                  << (format == nullptr ? "none" : Value(format).view())
-                 << "; export a policy with `drydock export`";
+                 << "; take the policy.safetensors of a run folder";
         return DRYDOCK_NOT_A_POLICY;
     }
     const drydock_status status = check_schema();
