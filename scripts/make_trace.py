@@ -42,12 +42,13 @@ def load_corl(checkout, name):
 
 
 @contextlib.contextmanager
-def precision(dtype):
+def precision(dtype, fp32_masks=False):
     """Run a block in `dtype`.
 
     CORL casts masks with .float() and multiplies them by Python floats before anything in double
     meets them, which rounds the discount and the expectile to fp32. In an fp64 run .float() therefore
-    means .double(): otherwise the twin would be off by 1e-8 and could not be held to 1e-10.
+    means .double(): otherwise the twin would be off by 1e-8 and could not be held to 1e-10. With
+    `fp32_masks` it stays as CORL wrote it; `drydock verify` recognises such recordings.
     """
     if dtype == torch.float32:
         yield
@@ -55,7 +56,8 @@ def precision(dtype):
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        with mock.patch.object(torch.Tensor, "float", lambda self: self.double()):
+        cast = torch.Tensor.float if fp32_masks else torch.Tensor.double
+        with mock.patch.object(torch.Tensor, "float", cast):
             yield
     finally:
         torch.set_default_dtype(default)
@@ -189,7 +191,7 @@ class IqlRun:
         columns = {k: torch.from_numpy(v).to(self.dtype) for k, v in data.items()}
         losses = {name: [] for name in self.metrics}
         clipped = 0
-        with precision(self.dtype):
+        with precision(self.dtype, self.options.fp32_masks):
             for rows in torch.from_numpy(indices):
                 batch = [columns["observations"][rows], columns["actions"][rows],
                          columns["rewards"][rows, None], columns["next_observations"][rows],
@@ -354,6 +356,7 @@ def parse_arguments():
     add("--max-steps", type=int, help="horizon of the actor's cosine; default: --steps")
     add("--warm-up", type=int, default=300, metavar="N", help="fast updates before the recording")
     add("--fp64", action="store_true", help="add expect64/ and final64/")
+    add("--fp32-masks", action="store_true", help="leave CORL's .float() alone in the fp64 run")
     add("--check", action="store_true", help="fail unless other summation orders agree well")
     add("-o", "--output", required=True, metavar="FILE")
     options = parser.parse_args()

@@ -34,12 +34,19 @@ struct TraceReplay {
     double metric_tolerance = 0, parameter_tolerance = 0;
     std::vector<Deviation> metrics, parameters;  // in order of names
     bool passed = false;
+    // Not empty: the replay needed a reading of the settings that this sentence describes. A
+    // reference that keeps its masks in fp32 (PyTorch's `.float()`) while everything else is fp64
+    // rounds the constants that it multiplies them with, discount and expectile, to fp32. When the
+    // exact constants do not reproduce an fp64 recording, these are tried.
+    std::string note;
 };
 
 struct TraceReport {
     std::string algorithm, preset, generator;
     std::int64_t steps = 0;
-    std::vector<std::string> ignored;  // hyperparameters that are not settings of the algorithm
+    // Hyperparameters that are not settings of the algorithm, and tensors of data/ that it does not
+    // read.
+    std::vector<std::string> ignored;
     std::vector<TraceReplay> replays;  // fp32, then fp64 where the file has expect64/ or final64/
     bool passed = false;
 };

@@ -76,6 +76,14 @@ TEST_CASE("fp64 shows a slip that fp32 hides") {
     CHECK(!report.passed);
 }
 
+TEST_CASE("a recording whose masks stayed fp32 is recognised, and said to be one") {
+    const TraceReport report = verify_trace(DRYDOCK_TRACES "/iql_fp32_masks.safetensors");
+    REQUIRE(report.replays.size() == 2);
+    CHECK(report.passed);
+    CHECK(report.replays[1].note.find("rounded to fp32") != std::string::npos);
+    CHECK(verify_trace(read_tensor_file(kGaussian)).replays[1].note.empty());
+}
+
 TEST_CASE("keys that are only descriptive are ignored and named") {
     TensorFile trace = read_tensor_file(kGaussian);
     set_hyperparameter(trace, "machine", "mine");
