@@ -136,6 +136,24 @@ TEST_CASE("linear weight gradient without a bias writes none, and of no rows is 
     });
 }
 
+TEST_CASE("each element of a gradient is written by one unit") {
+    for_each_kernel(&CpuTable::linear_weight_gradient, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        const Layer l = {3, 300, 290, 0};
+        std::vector<int> weights(static_cast<std::size_t>(l.O * l.I)), biases(290);
+        const Index units = kernel.units(WeightGradientCase<T>(l).args);
+        REQUIRE(units > 4);
+        for (Index u = 0; u < units; ++u) {
+            WeightGradientCase<T> c(l);
+            kernel.run(c.args, u, u + 1);
+            for (Index k = 0; k < l.O * l.I; ++k) weights[k] += c.dw[k] != Guarded<T>::kSentinel;
+            for (Index o = 0; o < l.O; ++o) biases[o] += c.db[o] != Guarded<T>::kSentinel;
+        }
+        CHECK(std::count(weights.begin(), weights.end(), 1) == l.O * l.I);
+        CHECK(std::count(biases.begin(), biases.end(), 1) == l.O);
+    });
+}
+
 TEST_CASE("linear input gradient may overwrite the activation that it reads") {
     for_each_kernel(&CpuTable::linear_input_gradient, [](auto zero, const auto& kernel) {
         using T = decltype(zero);

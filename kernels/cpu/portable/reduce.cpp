@@ -55,13 +55,11 @@ void max_slab(const Slab<T>& s, T* y) {
 // max + log sum exp(x - max). Where the maximum is infinite or NaN, it is the result itself.
 template <class T>
 void logsumexp_slab(const Slab<T>& s, T* y) {
-    T shift[kColumns];
     double sums[kColumns];
     max_slab(s, y);
-    for (std::int64_t c = 0; c < s.columns; ++c) shift[c] = std::isfinite(y[c]) ? y[c] : T(0);
-    sum_slab(s, sums, [&](T v, std::int64_t c) { return double{std::exp(v - shift[c])}; });
+    sum_slab(s, sums, [&](T v, std::int64_t c) { return double{std::exp(v - y[c])}; });
     for (std::int64_t c = 0; c < s.columns; ++c) {
-        if (std::isfinite(y[c])) y[c] = static_cast<T>(shift[c] + std::log(sums[c]));
+        if (std::isfinite(y[c])) y[c] = static_cast<T>(y[c] + std::log(sums[c]));
     }
 }
 
