@@ -46,8 +46,8 @@ void print_notice(std::string_view text);
 void print_warning(std::string_view text);
 
 struct Cell {
-    Cell(std::string t, Tone tone_ = Tone::plain) : text(std::move(t)), tone(tone_) {}
-    Cell(const char* t, Tone tone_ = Tone::plain) : text(t), tone(tone_) {}
+    Cell(std::string t, Tone its_tone = Tone::plain) : text(std::move(t)), tone(its_tone) {}
+    Cell(const char* t, Tone its_tone = Tone::plain) : text(t), tone(its_tone) {}
     std::string text;
     Tone tone;
 };

@@ -5,7 +5,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 drydock=$(realpath "${1:?"usage: $0 DRYDOCK"}")
+# shellcheck disable=SC2034  # for the tests
 fixtures=$here/../data/data
+# shellcheck disable=SC2034
 traces=$here/../traces
 world=$(mktemp -d)
 trap 'rm -rf "$world"' EXIT
