@@ -12,6 +12,7 @@ nn::MlpSpec layers(const IqlSettings& s, const char* network,
     nn::MlpSpec spec;
     spec.layer_sizes = s.layer_sizes.at(network);
     spec.output = output;
+    nn::set_initializer(spec, s.initializer);
     return spec;
 }
 

@@ -23,7 +23,8 @@ struct IqlSettings {
     double log_std_min = -20.0, log_std_max = 2.0;
     bool deterministic_policy = false;  // squared error instead of log-likelihood
     double max_action = 1.0;            // of the environment; the update itself works in [-1, 1]
-    LayerSizes layer_sizes;             // of q1, q2, v, actor
+    std::string initializer = "pytorch_default";  // of all networks
+    LayerSizes layer_sizes;                       // of q1, q2, v, actor
 };
 
 // Adds the groups `value`, `critics`, `critic_targets` and `actor` to `state`; layer_sizes must

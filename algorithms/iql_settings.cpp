@@ -61,6 +61,8 @@ IqlRecipe::IqlRecipe() {
     settings_.add("deterministic_policy", &s_.deterministic_policy,
                   "train the policy's mean by weighted squared error", {0, 0});
     number("max_action", &s_.max_action, "bound of the environment's actions", 0, kInfinity, true);
+    settings_.add("initializer", &s_.initializer, "first values of all networks",
+                  {0, 0, false, {"pytorch_default", "orthogonal", "xavier"}});
     settings_.add("layer_sizes", &s_.layer_sizes, "sizes by network: q1, q2, v, actor", {0, 0});
 }
 
@@ -111,6 +113,17 @@ std::string IqlRecipe::apply_preset(const std::string& preset, const std::string
 
 void IqlRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
     const std::int64_t pair = observation_size + action_size;
+    for (const auto& [network, sizes] : s_.layer_sizes) {
+        if (network == "q1" || network == "q2" || network == "v" || network == "actor") continue;
+        throw Error(
+            fmt::format("[settings] expected layer_sizes of q1, q2, v or actor, got '{}'", network),
+            ErrorKind::usage);
+    }
+    if (s_.log_std_min > s_.log_std_max) {
+        throw Error(fmt::format("[settings] expected log_std_min <= log_std_max, got {} and {}",
+                                s_.log_std_min, s_.log_std_max),
+                    ErrorKind::usage);
+    }
     s_.layer_sizes.try_emplace("q1", std::vector<std::int64_t>{pair, 256, 256, 1});
     s_.layer_sizes.try_emplace("q2", std::vector<std::int64_t>{pair, 256, 256, 1});
     s_.layer_sizes.try_emplace("v", std::vector<std::int64_t>{observation_size, 256, 256, 1});

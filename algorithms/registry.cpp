@@ -52,15 +52,16 @@ void add_common_settings(Settings& settings, CommonSettings& common) {
 
 void add_adam_settings(Settings& settings, AdamSettings& adam) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    settings.add("adam_beta1", &adam.beta1, "decay of the first moment", {0, 1});
-    settings.add("adam_beta2", &adam.beta2, "decay of the second moment", {0, 1});
+    constexpr double kBelowOne = 1.0 - 1e-15;
+    settings.add("adam_beta1", &adam.beta1, "decay of the first moment", {0, kBelowOne});
+    settings.add("adam_beta2", &adam.beta2, "decay of the second moment", {0, kBelowOne});
     settings.add("adam_epsilon", &adam.epsilon, "added to the root of the second moment",
                  {0, kInfinity});
     settings.add("weight_decay", &adam.weight_decay, "decoupled, as in AdamW",
                  {0, 1e6, false, {}, 0});
     settings.add("gradient_clip", &adam.gradient_clip,
                  "largest global norm of a group's gradient; inf does not clip",
-                 {0, kInfinity, false, {}, kInfinity});
+                 {0, kInfinity, true, {}, kInfinity});
     settings.add("warmup_steps", &adam.warmup_steps, "of the schedule warmup",
                  {0, 1e12, false, {}, 0});
 }

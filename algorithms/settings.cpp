@@ -14,6 +14,8 @@
 namespace drydock::algorithms {
 namespace {
 
+constexpr std::int64_t kLargestLayer = 65536;
+
 // Edits that turn one name into another: for "did you mean".
 std::size_t distance(const std::string& a, const std::string& b) {
     std::vector<std::size_t> row(b.size() + 1);
@@ -55,7 +57,8 @@ LayerSizes parse_layers(const std::string& name, const std::string& text) {
             valid = valid && list.is_array() && list.size() >= 2;
             if (!valid) break;
             for (const auto& size : list) {
-                valid = valid && size.is_number_integer() && size.get<std::int64_t>() > 0;
+                valid = valid && size.is_number_integer() && size.get<std::int64_t>() > 0 &&
+                        size.get<std::int64_t>() <= kLargestLayer;
                 if (valid) sizes[network].push_back(size.get<std::int64_t>());
             }
         }

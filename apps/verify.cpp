@@ -75,6 +75,7 @@ void print_report(const std::string& path, const training::TraceReport& report) 
     for (const training::TraceReplay& replay : report.replays) {
         fmt::print("  {} on {}: {}\n", replay.precision, replay.isa,
                    replay.passed ? paint("holds", Tone::good) : paint("does not hold", Tone::bad));
+        if (!replay.note.empty()) fmt::print("    {}\n", replay.note);
     }
 }
 
@@ -96,6 +97,7 @@ Json json_of(const std::string& path, const training::TraceReport& report) {
                            {"metric_tolerance", replay.metric_tolerance},
                            {"parameter_tolerance", replay.parameter_tolerance},
                            {"passed", replay.passed},
+                           {"note", replay.note},
                            {"metrics", json_of(replay.metrics)},
                            {"parameters", json_of(replay.parameters)}});
     }

@@ -12,7 +12,8 @@ constexpr std::size_t kAlignment =
 // destroyed; nothing is ever freed singly. New memory is zero.
 class Arena {
   public:
-    // Reserves `capacity` bytes of addresses; memory is taken only when it is touched.
+    // Reserves up to `capacity` bytes of addresses, less where the process may not have as many;
+    // memory is taken only when it is touched.
     explicit Arena(std::size_t capacity);
     ~Arena();
     Arena(const Arena&) = delete;
@@ -20,7 +21,7 @@ class Arena {
 
     // `bytes` zeroed bytes at kAlignment. Throws Error when the range is used up.
     void* allocate(std::size_t bytes);
-    std::size_t used() const { return used_; }
+    std::size_t capacity() const { return capacity_; }
 
   private:
     std::byte* base_ = nullptr;

@@ -29,7 +29,7 @@ std::vector<bool> Graph::values_reached_from(ParameterGroup& group) const {
     std::vector<bool> reached(program_.values.size(), false);
     for (int i = 0; i < group.count(); ++i) {
         const auto known = persistent_.find(
-            persistent_key(group.parameters(), group.spec(i).shape, group.offset(i)));
+            persistent_key(group.parameters(), group.spec(i).shape, group.offset(i), true));
         if (known != persistent_.end()) reached[static_cast<std::size_t>(known->second)] = true;
     }
     for (const Node& node : program_.nodes) {
@@ -46,24 +46,18 @@ std::vector<bool> Graph::values_reached_from(ParameterGroup& group) const {
     return reached;
 }
 
-// A forward value that a step has overwritten since must not be read by the backward pass.
-void Graph::check_readable(const NewNode& fresh) const {
-    if (backward_of_ < 0) return;
-    const Node& forward = program_.node(backward_of_);
-    const auto& read = read_at_[static_cast<std::size_t>(backward_of_)];
-    for (const Tensor& input : fresh.inputs) {
-        if (input.value().storage != Storage::persistent) continue;
-        for (std::size_t i = 0; i < static_cast<std::size_t>(forward.input_count); ++i) {
-            if (forward.inputs[i] != input.id()) continue;
-            const auto buffer = static_cast<std::size_t>(input.value().buffer);
-            const std::int64_t now = buffer < versions_.size() ? versions_[buffer] : 0;
-            if (now != read[i]) {
-                throw Error(fmt::format(
-                    "[gradients] the backward pass of '{}' would read '{}', which a step has "
-                    "overwritten since; form this gradient before that step",
-                    program_.describe(forward), state_.buffer(input.value().buffer).name));
-            }
-        }
+// The backward pass of a node reads what the node read: a parameter that a step has overwritten
+// since would give a gradient of neither the old nor the new loss.
+void Graph::check_not_overwritten(NodeId id) {
+    const Node& node = program_.node(id);
+    const auto& read = read_at_[static_cast<std::size_t>(id)];
+    for (std::size_t i = 0; i < static_cast<std::size_t>(node.input_count); ++i) {
+        const Value& v = value(node.inputs[i]);
+        if (v.storage != Storage::persistent || version(v.buffer) == read[i]) continue;
+        throw Error(fmt::format(
+            "[gradients] the backward pass of '{}' would read '{}', which a step has overwritten "
+            "since; form this gradient before that step",
+            program_.describe(node), state_.buffer(v.buffer).name));
     }
 }
 
@@ -84,18 +78,13 @@ void Graph::backward(NodeId id, std::vector<Tensor>& cotangents, const std::vect
         wants_any = wants_any || wanted.back();
     }
     if (!any || !wants_any || !info(node.op).adjoint) return;
+    check_not_overwritten(id);
 
     const std::string of =
         node.label >= 0 ? program_.labels[static_cast<std::size_t>(node.label)] : "";
     const Label label(*this, of.empty() ? "" : of + " gradient");
     AdjointCall call(*this, node, given, wanted);
-    {
-        struct Guard {
-            NodeId& of;
-            ~Guard() { of = -1; }
-        } guard{backward_of_ = id};
-        info(node.op).adjoint(call);
-    }
+    info(node.op).adjoint(call);
     for (std::size_t i = 0; i < call.results().size(); ++i) {
         Tensor part = call.results()[i];
         if (!part || !wanted[i]) continue;
@@ -136,7 +125,7 @@ void Graph::gradients(Tensor loss, ParameterGroup& group) {
         const Label label(*this, group.spec(i).name + " gradient");
         const Tensor place =
             persistent(group.gradients(), group.spec(i).shape, group.offset(i), false);
-        append({Op::store, {cotangents[slot], place}, {}, {}, real()});
+        store(cotangents[slot], place);
     }
 }
 

@@ -11,6 +11,8 @@
 namespace drydock {
 namespace {
 
+constexpr int kMostThreads = 1024;
+
 kernels::Isa choose_isa(std::string name) {
     if (name.empty()) {
         const char* forced = std::getenv("DRYDOCK_ISA");
@@ -38,8 +40,9 @@ kernels::Isa choose_isa(std::string name) {
 }  // namespace
 
 Device Device::cpu(int threads, const std::string& isa) {
-    if (threads < 0) {
-        throw Error(fmt::format("[device] expected threads >= 0, got {}", threads),
+    if (threads < 0 || threads > kMostThreads) {
+        throw Error(fmt::format("[device] expected threads from 0 (all cores) to {}, got {}",
+                                kMostThreads, threads),
                     ErrorKind::usage);
     }
     if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));

@@ -27,14 +27,17 @@ Executable::Executable(State& state, ExecutableOptions options)
     : state_(state),
       options_(options),
       arena_(kAddressRange),
-      planned_(static_cast<std::byte*>(arena_.allocate(kAddressRange))) {}
+      planned_(static_cast<std::byte*>(arena_.allocate(arena_.capacity()))) {}
 
 std::size_t Executable::add(Program program) {
-    Entry& entry = programs_.emplace_back();
+    if (program.state != &state_) {
+        throw Error("[plan] the program was recorded for another state; record it for this one");
+    }
+    Entry entry;
     entry.program = std::move(program);
     apply(options_.passes, entry.program);
     entry.plan = drydock::plan(entry.program, options_.plan);
-    if (static_cast<std::size_t>(entry.plan.bytes) > kAddressRange) {
+    if (static_cast<std::size_t>(entry.plan.bytes) > arena_.capacity()) {
         throw Error(fmt::format("[plan] the temporaries need {} bytes; lower the batch size",
                                 entry.plan.bytes));
     }
@@ -44,6 +47,7 @@ std::size_t Executable::add(Program program) {
         lower_on_cpu(entry.program, static_cast<NodeId>(n), entry.addresses, entry.calls,
                      entry.steps);
     }
+    programs_.push_back(std::move(entry));
     return programs_.size() - 1;
 }
 
@@ -81,7 +85,12 @@ void Executable::run(std::int64_t n) {
     const kernels::Counters& counters = state_.counters();
     for (std::int64_t i = 0; i < n; ++i) {
         const std::size_t index = schedule_ ? schedule_(counters.step) : 0;
-        const Entry& entry = programs_.at(index);
+        if (index >= programs_.size()) {
+            throw Error(fmt::format("[run] the schedule names program {} at step {}, there are {}",
+                                    index, counters.step, programs_.size()));
+        }
+        const Entry& entry = programs_[index];
+        last_run_ = index;
         if (options_.check_numerics || !notes_.empty()) {
             replay_watched(entry);
         } else {
@@ -127,6 +136,9 @@ void Executable::check_outputs(const Entry& entry, NodeId id) const {
 }
 
 std::vector<double> Executable::read(ValueId id, std::size_t index) const {
+    if (index != last_run_) {
+        throw Error("[read] another program ran since, in the same memory; read before it runs");
+    }
     const Entry& entry = programs_.at(index);
     const ValueId root = entry.program.root(id);
     const Value& v = entry.program.value(root);

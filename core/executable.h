@@ -39,7 +39,7 @@ class Executable {
     // The passed program and its plan, for dumps and tests.
     const Program& program(std::size_t index = 0) const { return programs_[index].program; }
     const Plan& plan(std::size_t index = 0) const { return programs_[index].plan; }
-    // Elements of a kept value after run(), row-major.
+    // Elements of a kept value, row-major, when program `index` was the last to run.
     std::vector<double> read(ValueId id, std::size_t index = 0) const;
 
     // From now on, notes when each kernel call ran; write_profile then writes what was noted in
@@ -74,6 +74,7 @@ class Executable {
     std::function<std::size_t(std::int64_t)> schedule_;
     std::vector<Note> notes_;
     std::size_t note_count_ = 0;
+    std::size_t last_run_ = 0;
 };
 
 }  // namespace drydock

@@ -35,13 +35,14 @@ std::int64_t& Graph::version(BufferId id) {
     return versions_[i];
 }
 
-std::string Graph::persistent_key(BufferId buffer, const Shape& shape, std::int64_t offset) {
-    return fmt::format("{} {} {}", buffer, offset, to_string(shape));
+std::string Graph::persistent_key(BufferId buffer, const Shape& shape, std::int64_t offset,
+                                  bool differentiable) {
+    return fmt::format("{} {} {} {}", buffer, offset, to_string(shape), differentiable);
 }
 
 Tensor Graph::persistent(BufferId buffer, const Shape& shape, std::int64_t offset,
                          bool differentiable) {
-    const std::string key = persistent_key(buffer, shape, offset);
+    const std::string key = persistent_key(buffer, shape, offset, differentiable);
     const auto known = persistent_.find(key);
     if (known != persistent_.end()) return {this, known->second};
     Value v{state_.buffer(buffer).dtype, shape, contiguous_strides(shape), Storage::persistent};
@@ -66,7 +67,8 @@ Tensor Graph::parameter(ParameterGroup& group, int index) {
 
 std::vector<Tensor> Graph::append(NewNode fresh) {
     if (finished_) throw Error("[graph] the program is finished; record a new one");
-    check_readable(fresh);
+    check_inputs(fresh);
+    check_dtypes(fresh);
     Node node{fresh.op, fresh.attributes, {}, {}};
     node.input_count = static_cast<int>(fresh.inputs.size());
     node.output_count = static_cast<int>(fresh.outputs.size());
@@ -105,8 +107,46 @@ std::vector<Tensor> Graph::append(NewNode fresh) {
     return outputs;
 }
 
+// Inputs belong to this graph, and none is a view of memory that was overwritten after the view was
+// made: it would silently show the new values.
+void Graph::check_inputs(const NewNode& fresh) {
+    for (std::size_t i = 0; i < fresh.inputs.size(); ++i) {
+        const Tensor& input = fresh.inputs[i];
+        if (!input || &input.graph() != this) {
+            throw Error(fmt::format("[{}] expected input {} to be a tensor of this graph",
+                                    info(fresh.op).name, i));
+        }
+        const Value& v = input.value();
+        const bool view = v.storage == Storage::persistent && v.def >= 0;
+        const bool written = info(fresh.op).writes >> i & 1U;
+        if (!view || written) continue;
+        if (read_at_[static_cast<std::size_t>(v.def)][0] != version(v.buffer)) {
+            throw Error(
+                fmt::format("[{}] input {} is a view of '{}' from before a step overwrote it; "
+                            "make the view again, or take a copy before the step",
+                            info(fresh.op).name, i, state_.buffer(v.buffer).name));
+        }
+    }
+}
+
+// Kernels compute in one type; indices, counters and the hyper block are exempt.
+void Graph::check_dtypes(const NewNode& fresh) const {
+    const bool copies = fresh.op == Op::unary && fresh.attributes.kind == 0;
+    for (std::size_t i = 0; i < fresh.inputs.size(); ++i) {
+        const DType got = fresh.inputs[i].dtype();
+        if (copies || (info(fresh.op).other_dtypes >> i & 1U) || got == real()) continue;
+        throw Error(
+            fmt::format("[{}] expected input {} {} to be {}, got {}; convert it before it "
+                        "enters the graph",
+                        info(fresh.op).name, i, to_string(fresh.inputs[i].shape()), name_of(real()),
+                        name_of(got)));
+    }
+}
+
 Tensor Graph::append_view(Op op, Tensor x, const Shape& shape, const Strides& strides,
                           std::int64_t offset, Attributes attributes) {
+    if (finished_) throw Error("[graph] the program is finished; record a new one");
+    check_inputs({op, {x}, {}});
     const Value& source = x.value();
     Value v{source.dtype, shape, strides, source.storage};
     v.buffer = source.buffer;
@@ -161,6 +201,7 @@ Program Graph::finish() {
 }
 
 void Graph::keep(Tensor tensor) {
+    if (finished_) throw Error("[keep] the program is finished; keep values before finish()");
     program_.value(program_.root(tensor.id())).output = true;
 }
 

@@ -99,13 +99,16 @@ class Graph {
 
   private:
     friend class Label;
-    static std::string persistent_key(BufferId buffer, const Shape& shape, std::int64_t offset);
+    static std::string persistent_key(BufferId buffer, const Shape& shape, std::int64_t offset,
+                                      bool differentiable);
     Tensor persistent(BufferId buffer, const Shape& shape, std::int64_t offset,
                       bool differentiable);
     Tensor random(const std::string& name, const Shape& shape, DType dtype, Attributes attributes);
     std::vector<bool> values_reached_from(ParameterGroup& group) const;
     void backward(NodeId id, std::vector<Tensor>& cotangents, const std::vector<bool>& reached);
-    void check_readable(const NewNode& node) const;
+    void check_not_overwritten(NodeId id);
+    void check_inputs(const NewNode& node);
+    void check_dtypes(const NewNode& node) const;
     std::int64_t& version(BufferId id);
 
     State& state_;
@@ -115,7 +118,6 @@ class Graph {
     std::map<std::string, ValueId> persistent_;                  // by buffer, offset and shape
     std::vector<std::int64_t> versions_;                         // per buffer: writes recorded
     std::vector<std::array<std::int64_t, kMaxInputs>> read_at_;  // per node: versions it read
-    NodeId backward_of_ = -1;  // the node whose adjoint is being appended
     std::unique_ptr<EagerRunner> eager_;
     bool finished_ = false;
 };

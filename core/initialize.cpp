@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "base/philox.h"
 
 namespace drydock {
@@ -56,6 +57,20 @@ Values orthogonal(const Shape& shape, double gain, std::uint64_t seed, std::uint
 }
 
 }  // namespace
+
+Initializer parse_initializer(const std::string& name) {
+    if (name == "pytorch_default") return Initializer::pytorch_default;
+    if (name == "orthogonal") return Initializer::orthogonal;
+    if (name == "xavier") return Initializer::xavier;
+    if (name == "normal") return Initializer::normal;
+    if (name == "zeros") return Initializer::zeros;
+    if (name == "ones") return Initializer::ones;
+    throw Error(
+        "[initializer] expected pytorch_default, orthogonal, xavier, normal, zeros or ones, "
+        "got '" +
+            name + "'",
+        ErrorKind::usage);
+}
 
 std::vector<double> initial_values(const ParameterSpec& spec, std::uint64_t seed) {
     const std::uint64_t stream = stream_id(("init/" + spec.name).c_str());

@@ -78,8 +78,10 @@ void Lowering::emit(CpuKernel<Args> CpuTable::*kernel, const Args& args) {
         status = chosen->check(args);
     }
     if (status != Status::ok) {
-        throw Error(fmt::format("[plan] the kernel of '{}' refuses its arguments",
-                                program_.describe(node_)));
+        throw Error(
+            fmt::format("[plan] expected arguments that the kernel of '{}' takes; an empty "
+                        "dimension or a wrong leading dimension is the usual cause",
+                        program_.describe(node_)));
     }
     const Bound* bound = calls_.add(Bound{args, chosen->run});
     const auto thunk = [](const void* call, std::int64_t first, std::int64_t last) {
@@ -135,7 +137,9 @@ void Lowering::copy_block(int input, Value to, std::byte* to_data, std::int64_t 
 
 void Lowering::copies() {
     if (node_.op == Op::store) {
-        if (in_data(0) == in_data(1)) return;  // the planner placed it there
+        // Computed in place by the planner's choice; a view that only starts there is copied.
+        const bool placed = in_data(0) == in_data(1) && in(0).storage == Storage::planned;
+        if (placed) return;
         Value to = in(1);
         emit(&CpuTable::unary,
              UnaryMap{to.dtype, Unary::copy, 0.0, 0.0, map_shape(to.shape),
@@ -185,7 +189,8 @@ void Lowering::reduce() {
 }
 
 void Lowering::products() {
-    const auto ld = [](const Value& v) { return v.strides[0]; };
+    // A single row may have any stride, 0 when it was broadcast.
+    const auto ld = [](const Value& v) { return v.shape[0] == 1 ? v.shape[1] : v.strides[0]; };
     const DType dtype = out().dtype;
     const auto activation = static_cast<Activation>(attributes().kind);
     switch (node_.op) {

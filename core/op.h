@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 namespace drydock {
 
@@ -60,6 +59,8 @@ struct OpInfo {
     unsigned in_place;
     // Bit i: input i is persistent memory that the node overwrites.
     unsigned writes;
+    // Bit i: input i need not be of the state's real type (indices, counters, the hyper block).
+    unsigned other_dtypes;
 };
 
 const OpInfo& info(Op op);

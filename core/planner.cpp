@@ -32,6 +32,7 @@ class Planner {
 
     void find_last_uses();
     void place_gradients();
+    bool lies_in(ValueId id, const Value& to) const;
     bool may_place(NodeId store, ValueId source, const Value& to) const;
     void make_blocks();
     std::int32_t reusable_block(NodeId id, ValueId output) const;
@@ -56,9 +57,26 @@ void Planner::find_last_uses() {
     }
 }
 
+// Elements from the first to the last that a value of these strides touches.
+std::int64_t extent(const Value& v) {
+    std::int64_t last = 0;
+    for (int i = 0; i < v.shape.rank(); ++i) {
+        last += (v.shape[i] - 1) * v.strides[static_cast<std::size_t>(i)];
+    }
+    return v.shape.size() == 0 ? 0 : last + 1;
+}
+
 bool overlap(const Value& a, const Value& b) {
-    return a.storage == Storage::persistent && a.buffer == b.buffer &&
-           a.offset < b.offset + b.shape.size() && b.offset < a.offset + a.shape.size();
+    return a.buffer == b.buffer && a.offset < b.offset + extent(b) &&
+           b.offset < a.offset + extent(a);
+}
+
+// Whether `id` lies in memory that `to` covers: as a part of the buffer, or placed there.
+bool Planner::lies_in(ValueId id, const Value& to) const {
+    const Value& v = program_.value(id);
+    if (v.storage == Storage::persistent) return overlap(v, to);
+    const ValueId place = plan_.placed[index(program_.root(id))];
+    return place != kNone && overlap(program_.value(place), to);
 }
 
 // A value may be computed in its destination when nobody else touches that memory from the value's
@@ -66,17 +84,20 @@ bool overlap(const Value& a, const Value& b) {
 bool Planner::may_place(NodeId store, ValueId source, const Value& to) const {
     const Value& v = program_.value(source);
     if (v.storage != Storage::planned || v.output || v.dtype != to.dtype ||
-        !(v.shape == to.shape) || plan_.placed[index(source)] != kNone) {
+        !(v.shape == to.shape) || !is_contiguous(to.shape, to.strides) ||
+        plan_.placed[index(source)] != kNone) {
         return false;
     }
     for (NodeId n = v.def; n <= last_use_[index(source)]; ++n) {
         if (n == store) continue;
         const Node& node = program_.node(n);
         for (int i = 0; i < node.input_count; ++i) {
-            const Value& other = program_.value(input(node, i));
             // After the store, others may read what was stored.
             const bool harmless = n > store && !(info(node.op).writes >> i & 1U);
-            if (overlap(other, to) && !harmless) return false;
+            if (lies_in(input(node, i), to) && !harmless) return false;
+        }
+        for (int i = 0; i < node.output_count; ++i) {
+            if (lies_in(node.outputs[index(i)], to)) return false;
         }
     }
     return true;

@@ -20,7 +20,12 @@ void Shape::push_back(std::int64_t dim) {
 
 std::int64_t Shape::size() const {
     std::int64_t n = 1;
-    for (int i = 0; i < rank_; ++i) n *= (*this)[i];
+    for (int i = 0; i < rank_; ++i) {
+        if (__builtin_mul_overflow(n, (*this)[i], &n)) {
+            throw Error("[shape] the number of elements of " + to_string(*this) +
+                        " does not fit into 63 bits; choose smaller sizes");
+        }
+    }
     return n;
 }
 

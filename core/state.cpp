@@ -50,8 +50,15 @@ BufferId State::add_buffer(const std::string& name, DType dtype, const Shape& sh
     return id;
 }
 
+void State::check_count(const std::string& name, const Shape& shape, std::size_t count) {
+    if (static_cast<std::size_t>(shape.size()) == count) return;
+    throw Error(fmt::format("[state] expected {} values for column '{}' {}, got {}", shape.size(),
+                            name, to_string(shape), count));
+}
+
 BufferId State::add_column(const std::string& name, const Shape& shape,
                            std::span<const float> values) {
+    check_count(name, shape, values.size());
     const BufferId id = add_buffer(name, real_, shape);
     store_real(real_, values.data(), buffer(id).data, shape.size());
     return id;
@@ -59,6 +66,7 @@ BufferId State::add_column(const std::string& name, const Shape& shape,
 
 BufferId State::add_column(const std::string& name, const Shape& shape,
                            std::span<const double> values) {
+    check_count(name, shape, values.size());
     const BufferId id = add_buffer(name, real_, shape);
     store_real(real_, values.data(), buffer(id).data, shape.size());
     return id;
@@ -106,6 +114,20 @@ int ParameterGroup::add(ParameterSpec spec) {
                         "all parameters before recording",
                         name_, spec.name));
     }
+    for (const ParameterGroup& group : state_.groups()) {
+        for (const ParameterSpec& other : group.specs_) {
+            if (other.name == spec.name) {
+                throw Error(fmt::format("[{}] a parameter named '{}' exists already in group '{}'",
+                                        name_, spec.name, group.name_));
+            }
+        }
+    }
+    const bool matrix =
+        spec.initializer == Initializer::orthogonal || spec.initializer == Initializer::xavier;
+    if (matrix && (spec.shape.rank() < 2 || spec.shape.size() == 0)) {
+        throw Error(fmt::format("[{}] expected a matrix for this initialiser of '{}', got {}",
+                                name_, spec.name, to_string(spec.shape)));
+    }
     const std::int64_t align = static_cast<std::int64_t>(kAlignment / size_of(state_.real()));
     offsets_.push_back(size_);
     size_ += (spec.shape.size() + align - 1) / align * align;
@@ -128,6 +150,12 @@ void ParameterGroup::allocate() {
 }
 
 void ParameterGroup::set_optimizer(const OptimizerSettings& settings) {
+    if (step_recorded_ && settings.gradient_clip != optimizer_.gradient_clip) {
+        throw Error(
+            fmt::format("[{}] gradient_clip is part of recorded programs; set it before "
+                        "recording",
+                        name_));
+    }
     optimizer_ = settings;
     if (buffers_[4] < 0) return;
     auto& h = *static_cast<kernels::OptimizerHyper*>(state_.buffer(buffers_[4]).data);
@@ -161,10 +189,16 @@ void ParameterGroup::initialize(std::uint64_t seed) {
     for (int i = 0; i < count(); ++i) write(i, initial_values(spec(i), seed));
 }
 
+void ParameterGroup::check_same_layout(const ParameterGroup& other) const {
+    bool same = other.count() == count();
+    for (int i = 0; same && i < count(); ++i) same = spec(i).shape == other.spec(i).shape;
+    if (same) return;
+    throw Error(fmt::format("[{}] expected a group of the same parameters' shapes, '{}' has others",
+                            name_, other.name()));
+}
+
 void ParameterGroup::copy_from(ParameterGroup& source) {
-    if (source.count() != count() || source.size() != size()) {
-        throw Error(fmt::format("[{}] expected the layout of group '{}'", name_, source.name()));
-    }
+    check_same_layout(source);
     const Buffer& to = state_.buffer(parameters());
     std::memcpy(to.data, state_.buffer(source.parameters()).data,
                 static_cast<std::size_t>(size_) * size_of(to.dtype));

@@ -67,7 +67,11 @@ class ParameterGroup {
 
     // Adds a parameter; all are added before the first graph uses the group. Returns its index.
     int add(ParameterSpec spec);
+    // May be called again between replays; gradient_clip is fixed once a step was recorded.
     void set_optimizer(const OptimizerSettings& settings);
+    void note_step_recorded() { step_recorded_ = true; }
+    // Throws Error unless the other group has the same shapes in the same order.
+    void check_same_layout(const ParameterGroup& other) const;
 
     const std::string& name() const { return name_; }
     bool trainable() const { return trainable_; }
@@ -104,6 +108,7 @@ class ParameterGroup {
     std::vector<ParameterSpec> specs_;
     std::vector<std::int64_t> offsets_;
     std::int64_t size_ = 0;
+    bool step_recorded_ = false;
     BufferId buffers_[5] = {-1, -1, -1, -1, -1};
 };
 
@@ -151,6 +156,8 @@ class State {
     BufferId injected(const std::string& name) const;
 
   private:
+    static void check_count(const std::string& name, const Shape& shape, std::size_t count);
+
     const Device& device_;
     DType real_;
     Arena arena_;

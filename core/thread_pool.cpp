@@ -1,6 +1,10 @@
 #include "core/thread_pool.h"
 
 #include <chrono>
+#include <string>
+#include <system_error>
+
+#include "base/error.h"
 
 namespace drydock {
 namespace {
@@ -29,10 +33,21 @@ std::uint64_t await_change(std::atomic<std::uint64_t>& epoch, std::uint64_t seen
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    try {
+        for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+        const std::size_t started = workers_.size() + 1;
+        stop();
+        throw Error("[threads] the system gave " + std::to_string(started) + " of " +
+                    std::to_string(threads) + " threads; ask for fewer");
+    }
 }
 
 ThreadPool::~ThreadPool() {
+    stop();
+}
+
+void ThreadPool::stop() {
     stop_.store(true);
     epoch_.fetch_add(2);
     epoch_.notify_all();

@@ -26,6 +26,7 @@ class ThreadPool {
     void run(std::int64_t units, Function function, const void* context);
 
   private:
+    void stop();
     void work();
     void take_units();
 

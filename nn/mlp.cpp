@@ -2,9 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/error.h"
+#include "core/initialize.h"
 
 namespace drydock::nn {
+
+void set_initializer(MlpSpec& spec, const std::string& name) {
+    spec.weights = parse_initializer(name);
+    const bool pytorch = spec.weights == Initializer::pytorch_default;
+    spec.biases = pytorch ? Initializer::pytorch_default : Initializer::zeros;
+    const bool scaled = !pytorch && spec.hidden == Activation::relu;
+    spec.gain = spec.output_gain = scaled ? std::sqrt(2.0) : 1.0;
+}
 
 Mlp::Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec)
     : sizes_(spec.layer_sizes) {

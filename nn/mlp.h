@@ -18,6 +18,11 @@ struct MlpSpec {
     Initializer biases = Initializer::pytorch_default;
 };
 
+// A network's first values by name. "pytorch_default" draws weights and biases as torch.nn.Linear
+// does; with the others biases start at zero, and a network of relus has gain sqrt(2)
+// in every layer, as in the IQL authors' code.
+void set_initializer(MlpSpec& spec, const std::string& name);
+
 class Mlp {
   public:
     // Adds "NAME.layers.K.weight" and ".bias", K counting linear layers from 0. Throws Error for
@@ -26,7 +31,6 @@ class Mlp {
 
     // (N, input) -> (N, output)
     Tensor operator()(Tensor x) const;
-    std::int64_t input_size() const { return sizes_.front(); }
     std::int64_t output_size() const { return sizes_.back(); }
 
   private:

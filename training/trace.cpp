@@ -106,6 +106,7 @@ nlohmann::json layer_sizes(const TensorFile& trace) {
         const std::size_t end = name.find(".layers.0.weight");
         if (end == std::string::npos) continue;
         const std::string network = name.substr(0, end);
+        if (network.ends_with("_target")) continue;  // shaped as what it is a copy of
         Dims list;
         for (int k = 0;; ++k) {
             const auto found =

@@ -30,13 +30,21 @@ Tensor binary(Binary op, const char* name, Tensor a, Tensor b) {
     const Shape shape = broadcast_shape(name, a.shape(), b.shape());
     Attributes attributes;
     attributes.kind = static_cast<std::uint8_t>(op);
-    const bool smooth = op != Binary::less && op != Binary::less_equal && op != Binary::equal;
+    // The masks, and the two that only adjoints append, have no derivative.
+    const bool smooth = op < Binary::less;
     return a.graph().append_one({Op::binary,
                                  {broadcast_to(a, shape), broadcast_to(b, shape)},
                                  {shape},
                                  attributes,
                                  a.dtype(),
                                  smooth});
+}
+
+// Cotangents of min(a, b) or max(a, b), with `wins` 1 where a alone decides.
+void extremum_adjoint(AdjointCall& call, Tensor wins) {
+    const Tensor share = wins + 0.5 * equal(call.input(0), call.input(1));
+    if (call.wants(0)) call.set(0, call.cotangent() * share);
+    if (call.wants(1)) call.set(1, call.cotangent() * (1.0 - share));
 }
 
 }  // namespace
@@ -136,8 +144,12 @@ Tensor positive(Tensor x) {
     return unary(Unary::positive, x);
 }
 
+Tensor copy(Tensor x) {
+    return unary(Unary::copy, x);
+}
+
 Tensor contiguous(Tensor x) {
-    return is_contiguous(x.shape(), x.value().strides) ? x : unary(Unary::copy, x);
+    return is_contiguous(x.shape(), x.value().strides) ? x : copy(x);
 }
 
 void unary_adjoint(AdjointCall& call) {
@@ -201,13 +213,6 @@ void unary_adjoint(AdjointCall& call) {
     }
 }
 
-// Cotangents of min(a, b) or max(a, b), with `wins` 1 where a alone decides.
-static void extremum_adjoint(AdjointCall& call, Tensor wins) {
-    const Tensor share = wins + 0.5 * equal(call.input(0), call.input(1));
-    if (call.wants(0)) call.set(0, call.cotangent() * share);
-    if (call.wants(1)) call.set(1, call.cotangent() * (1.0 - share));
-}
-
 void binary_adjoint(AdjointCall& call) {
     const Tensor a = call.input(0), b = call.input(1), g = call.cotangent();
     switch (static_cast<Binary>(call.attributes().kind)) {
@@ -234,13 +239,7 @@ void binary_adjoint(AdjointCall& call) {
             extremum_adjoint(call, less(b, a));
             break;
         case Binary::relu_gradient:
-            if (call.wants(0)) call.set(0, binary(Binary::relu_gradient, "relu_gradient", g, b));
-            if (call.wants(1)) call.set(1, fill(call.graph(), b.shape(), 0.0));
-            break;
         case Binary::tanh_gradient:
-            if (call.wants(0)) call.set(0, binary(Binary::tanh_gradient, "tanh_gradient", g, b));
-            if (call.wants(1)) call.set(1, -2.0 * (g * a * b));
-            break;
         case Binary::less:
         case Binary::less_equal:
         case Binary::equal:

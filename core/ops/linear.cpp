@@ -16,7 +16,7 @@ namespace {
 Tensor rows(Tensor x) {
     const Strides& strides = x.value().strides;
     const bool unit = strides[1] == 1 || x.shape()[1] == 1;
-    return unit && strides[0] >= x.shape()[1] ? x : contiguous(x);
+    return unit && (x.shape()[0] == 1 || strides[0] >= x.shape()[1]) ? x : contiguous(x);
 }
 
 Tensor activate(Tensor x, Activation activation) {

@@ -69,6 +69,12 @@ Tensor gather_rows(Tensor table, Tensor indices);
 // Row counters.step of a table (steps, ...): its remaining dimensions.
 Tensor select_row(Tensor table);
 
+// A contiguous copy.
+Tensor copy(Tensor x);
+// Writes a value into persistent memory of the same shape and type, `destination` being a buffer, a
+// parameter or a view of one. The source may overlap the destination.
+void store(Tensor value, Tensor destination);
+
 // --- reduce.cpp: over one axis, which disappears, or over all elements to a scalar ---
 Tensor sum(Tensor x, int axis);
 Tensor sum(Tensor x);

@@ -13,6 +13,7 @@ void Graph::step(ParameterGroup& group) {
     if (!group.trainable()) {
         throw Error(fmt::format("[step] group '{}' is not trainable", group.name()));
     }
+    group.note_step_recorded();
     const Label label(*this, group.name());
     const Tensor gradients = buffer(group.gradients());
     if (group.optimizer().gradient_clip > 0.0) {
@@ -33,12 +34,7 @@ void Graph::step(ParameterGroup& group) {
 }
 
 void Graph::polyak(ParameterGroup& source, ParameterGroup& target, double polyak) {
-    if (source.size() != target.size() || source.count() != target.count()) {
-        throw Error(
-            fmt::format("[polyak] expected groups of one layout, got '{}' with {} elements and "
-                        "'{}' with {}",
-                        source.name(), source.size(), target.name(), target.size()));
-    }
+    target.check_same_layout(source);
     const Label label(*this, target.name());
     Attributes attributes;
     attributes.p = polyak;

@@ -150,6 +150,22 @@ void pad_adjoint(AdjointCall& call) {
     call.set(0, slice(call.cotangent(), axis, begin, begin + call.input(0).shape()[axis]));
 }
 
+void store(Tensor value, Tensor destination) {
+    const Value& to = destination.value();
+    if (to.storage != Storage::persistent || to.dtype != value.dtype() ||
+        !(to.shape == value.shape())) {
+        throw Error(fmt::format("[store] expected a destination in a buffer of {} {}, got {} {}{}",
+                                name_of(value.dtype()), to_string(value.shape()), name_of(to.dtype),
+                                to_string(to.shape),
+                                to.storage == Storage::persistent ? "" : " in temporary memory"));
+    }
+    const Value& from = value.value();
+    const bool same_buffer = from.storage == Storage::persistent && from.buffer == to.buffer;
+    const DType dtype = to.dtype;
+    value.graph().append(
+        {Op::store, {same_buffer ? copy(value) : value, destination}, {}, {}, dtype});
+}
+
 Tensor gather_rows(Tensor table, Tensor indices) {
     if (indices.dtype() != DType::i64 || indices.shape().rank() != 1 || table.shape().rank() < 1) {
         throw Error(fmt::format(

@@ -62,6 +62,9 @@ TEST_CASE("a wrong setting gets one usage error that says what was expected") {
                          Error);
     CHECK_THROWS_WITH_AS(s.set("actor_learning_rate_schedule", "linear"),
                          doctest::Contains("cosine"), Error);
+    CHECK_THROWS_AS(s.set("gradient_clip", "0"), Error);
+    CHECK_THROWS_AS(s.set("adam_beta1", "1"), Error);
+    CHECK_THROWS_AS(s.set("layer_sizes", "{\"v\": [11, 4294967296, 1]}"), Error);
     CHECK_THROWS_WITH_AS(make_recipe("sac"), doctest::Contains("iql"), Error);
     try {
         s.set("nothing", "1");
@@ -98,6 +101,12 @@ TEST_CASE("sizes that do not fit the data are refused") {
     const auto recipe = make_recipe("iql");
     recipe->settings().set("layer_sizes", "{\"q1\": [9, 32, 1]}");
     CHECK_THROWS_WITH_AS(recipe->fit(11, 3), doctest::Contains("from 14 to 1"), Error);
+    const auto misspelt = make_recipe("iql");
+    misspelt->settings().set("layer_sizes", "{\"critic\": [14, 32, 1]}");
+    CHECK_THROWS_WITH_AS(misspelt->fit(11, 3), doctest::Contains("'critic'"), Error);
+    const auto crossed = make_recipe("iql");
+    crossed->settings().set("log_std_min", "3");
+    CHECK_THROWS_AS(crossed->fit(11, 3), Error);
     const auto other = make_recipe("iql");
     other->settings().set("layer_sizes", "{\"q1\": [14, 32, 1]}");
     other->fit(11, 3);

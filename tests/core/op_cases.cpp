@@ -201,11 +201,6 @@ std::vector<OpCase> elementwise_cases() {
         binary(
             "a value used three times", [](Tensor a, Tensor b) { return a * a + a * b - a; },
             [](double a, double b) { return a * a + a * b - a; }, {3, 4}, {3, 4}),
-        binary(
-            "derivative of tanh's derivative",
-            [](Tensor a, Tensor b) { return tanh(a) * (1.0 - square(tanh(b))); },
-            [](double a, double b) { return std::tanh(a) * (1 - std::tanh(b) * std::tanh(b)); },
-            {3, 4}, {3, 4}),
     };
 }
 
@@ -275,6 +270,27 @@ std::vector<OpCase> shape_cases() {
              }
              return y;
          }},
+        {"sum_to of four dimensions",
+         {{{2, 3, 2, 4}}},
+         [](Graph&, const T& t) {
+             return sum_to(t[0], {3, 1, 4});
+         },
+         [](const In& in) {
+             Values y(12, 0.0);
+             for (int a = 0; a < 2; ++a) {
+                 for (int b = 0; b < 3; ++b) {
+                     for (int c = 0; c < 2; ++c) {
+                         for (int d = 0; d < 4; ++d)
+                             y[u(b * 4 + d)] += in[0][u(((a * 3 + b) * 2 + c) * 4 + d)];
+                     }
+                 }
+             }
+             return y;
+         }},
+        {"scalars",
+         {{{}}, {{}}},
+         [](Graph&, const T& t) { return tanh(t[0] * t[1]) + t[0]; },
+         [](const In& in) { return Values{std::tanh(in[0][0] * in[1][0]) + in[0][0]}; }},
         {"gather rows, one twice and one never",
          {{{4, 3}}},
          [](Graph& g, const T& t) {
@@ -410,6 +426,43 @@ std::vector<OpCase> product_cases() {
                                  for (int k = 0; k < 8; ++k) s += h[k] * in[3][u(o * 8 + k)];
                                  y.push_back(std::tanh(s));
                              }
+                         }
+                         return y;
+                     }});
+    cases.push_back({"tanh below a linear layer",
+                     {{{6, 3}}, {{4, 3}}, {{2, 4}}},
+                     [](Graph&, const T& t) {
+                         return linear(linear(t[0], t[1], {}, Activation::tanh), t[2], {});
+                     },
+                     [](const In& in) {
+                         Values y;
+                         for (int n = 0; n < 6; ++n) {
+                             double h[4];
+                             for (int k = 0; k < 4; ++k) {
+                                 h[k] = 0;
+                                 for (int i = 0; i < 3; ++i)
+                                     h[k] += in[0][u(n * 3 + i)] * in[1][u(k * 3 + i)];
+                             }
+                             for (int o = 0; o < 2; ++o) {
+                                 double s = 0;
+                                 for (int k = 0; k < 4; ++k)
+                                     s += std::tanh(h[k]) * in[2][u(o * 4 + k)];
+                                 y.push_back(s);
+                             }
+                         }
+                         return y;
+                     }});
+    cases.push_back({"linear of one broadcast row",
+                     {{{5}}, {{4, 5}}},
+                     [](Graph&, const T& t) {
+                         return linear(broadcast_to(t[0], {1, 5}), t[1], {});
+                     },
+                     [](const In& in) {
+                         Values y;
+                         for (int o = 0; o < 4; ++o) {
+                             double s = 0;
+                             for (int i = 0; i < 5; ++i) s += in[0][u(i)] * in[1][u(o * 5 + i)];
+                             y.push_back(s);
                          }
                          return y;
                      }});

@@ -45,9 +45,7 @@ TEST_CASE("the data set may grow between replays: its size lives in the hyper bl
     State& s = r.state;
     const BufferId drawn = s.add_buffer("drawn", DType::i64, {64});
     Executable exe(s);
-    exe.add(record(s, [&](Graph& g) {
-        g.append({Op::store, {g.random_rows("rows", 64), g.buffer(drawn)}, {}, {}, DType::i64});
-    }));
+    exe.add(record(s, [&](Graph& g) { store(g.random_rows("rows", 64), g.buffer(drawn)); }));
     const auto largest = [&] {
         exe.run(1);
         const auto* rows = static_cast<const std::int64_t*>(s.buffer(drawn).data);
@@ -116,9 +114,7 @@ TEST_CASE("steps that differ are several programs over the same memory, chosen b
     State& s = r.state;
     const BufferId every = s.add_buffer("every", DType::f32, {});
     const BufferId third = s.add_buffer("third", DType::f32, {});
-    const auto increment = [](Graph& g, BufferId id) {
-        g.append({Op::store, {g.buffer(id) + 1.0, g.buffer(id)}, {}, {}, DType::f32});
-    };
+    const auto increment = [](Graph& g, BufferId id) { store(g.buffer(id) + 1.0, g.buffer(id)); };
     Executable exe(s);
     const std::size_t short_step = exe.add(record(s, [&](Graph& g) { increment(g, every); }));
     const std::size_t long_step = exe.add(record(s, [&](Graph& g) {
@@ -139,6 +135,129 @@ TEST_CASE("a backward pass that would read an overwritten parameter is an error 
     CHECK_THROWS_WITH_AS(g.gradients(loss, r.group), doctest::Contains("overwritten"), Error);
     // The same loss formed again reads the new parameters and is fine.
     g.gradients(r.loss(g), r.group);
+}
+
+TEST_CASE("rule 3 sees every way in which a parameter is read") {
+    using T = std::vector<Tensor>;
+    const Builder ways[] = {
+        [](Graph&, const T& t) { return sum(square(t[0])); },
+        [](Graph&, const T& t) {
+            return sum(square(reshape(t[0], {3, 1})));
+        },
+        [](Graph&, const T& t) {
+            return sum(square(broadcast_to(t[0], {4, 3})));
+        },
+        [](Graph&, const T& t) { return sum(square(slice(t[0], 0, 1, 3))); },
+        [](Graph& g, const T& t) {
+            const Tensor x = fill(g, {5, 3}, 0.5);
+            return sum(gaussian_log_prob(x * t[0], t[0], x));
+        },
+    };
+    for (const Builder& way : ways) {
+        const OpCase c{"way", {{{3}}}, way, {}};
+        const Device device = Device::cpu(1);
+        CaseState s(c, device, DType::f32, {{0.1, 0.2, 0.3}});
+        Graph g(s.state);
+        const Tensor loss = s.build(g);
+        g.minimize(loss, s.inputs);
+        CHECK_THROWS_WITH_AS(g.gradients(loss, s.inputs), doctest::Contains("overwritten"), Error);
+    }
+}
+
+TEST_CASE("a whole buffer and its only parameter may be read in one program") {
+    const Device device = Device::cpu(1);
+    State s(device);
+    ParameterGroup &a = s.add_group("a"), &b = s.add_group("b", false);
+    a.add({"w", {16}, Initializer::ones});
+    b.add({"w.target", {16}, Initializer::ones});
+    a.initialize(1);
+    b.initialize(1);
+    Executable exe(s);
+    exe.add(record(s, [&](Graph& g) {
+        g.polyak(a, b, 0.5);
+        g.gradients(sum(square(g.parameter(a, 0))), a);
+    }));
+    exe.run(1);
+    CHECK(static_cast<float*>(s.buffer(a.gradients()).data)[15] == 2.0F);
+}
+
+// What several stores leave in their buffers, eagerly and replayed with and without placement.
+void check_stores(const std::function<void(Graph&, const std::vector<BufferId>&)>& build) {
+    std::vector<Values> seen;
+    for (const int mode : {0, 1, 2}) {
+        const Device device = Device::cpu(1);
+        State s(device);
+        std::vector<BufferId> ids;
+        for (int i = 0; i < 3; ++i) {
+            const Values v{1.0 + 10 * i, 2.0 + 10 * i, 3.0 + 10 * i, 4.0 + 10 * i};
+            ids.push_back(s.add_column(std::string(1, static_cast<char>('a' + i)), {4},
+                                       std::span<const double>(v)));
+        }
+        const auto run = [&](Graph& g) { build(g, ids); };
+        if (mode == 0) {
+            record(s, run, {.eager = true});
+        } else {
+            Executable exe(s, {.plan = {true, mode == 2}});
+            exe.add(record(s, run));
+            exe.run(1);
+        }
+        Values all;
+        for (const BufferId id : ids) {
+            const auto* p = static_cast<const float*>(s.buffer(id).data);
+            all.insert(all.end(), p, p + 4);
+        }
+        seen.push_back(all);
+    }
+    CHECK(same_bits(seen[1], seen[0]));
+    CHECK(same_bits(seen[2], seen[0]));
+}
+
+TEST_CASE("a value is not computed in its destination where somebody else is") {
+    using Ids = std::vector<BufferId>;
+    SUBCASE("the destination is read between") {
+        check_stores([](Graph& g, const Ids& b) {
+            const Tensor v = g.buffer(b[0]) * 2.0;
+            store(g.buffer(b[1]) + 1.0, g.buffer(b[2]));
+            store(v, g.buffer(b[1]));
+        });
+    }
+    SUBCASE("another value was placed there and is read later") {
+        check_stores([](Graph& g, const Ids& b) {
+            const Tensor w = g.buffer(b[0]) * 2.0;
+            store(w, g.buffer(b[1]));
+            const Tensor v = g.buffer(b[0]) * 100.0;
+            const Tensor u = w + 1.0;
+            store(v, g.buffer(b[1]));
+            store(u, g.buffer(b[2]));
+        });
+    }
+    SUBCASE("the value is made from one that was placed there") {
+        check_stores([](Graph& g, const Ids& b) {
+            const Tensor w = g.buffer(b[0]) * 1.0;
+            store(w, g.buffer(b[1]));
+            store(concat({slice(w, 0, 2, 4), slice(w, 0, 0, 2)}, 0), g.buffer(b[1]));
+        });
+    }
+    SUBCASE("the destination has gaps") {
+        check_stores([](Graph& g, const Ids& b) {
+            const Tensor column = slice(reshape(g.buffer(b[1]), {2, 2}), 1, 1, 2);
+            store(fill(g, {2, 1}, 7.0), column);
+        });
+    }
+    SUBCASE("the gaps of one destination hold another") {
+        check_stores([](Graph& g, const Ids& b) {
+            const Tensor grid = reshape(g.buffer(b[1]), {2, 2});
+            const Tensor row = fill(g, {1, 2}, 5.0) * 2.0;
+            store(sum(slice(grid, 1, 0, 1), 1), slice(g.buffer(b[2]), 0, 0, 2));
+            store(row, slice(reshape(g.buffer(b[1]), {2, 2}), 0, 1, 2));
+        });
+    }
+    SUBCASE("the source overlaps the destination") {
+        check_stores([](Graph& g, const Ids& b) {
+            const Tensor grid = reshape(g.buffer(b[1]), {2, 2});
+            store(broadcast_to(slice(grid, 0, 0, 1), {2, 2}), grid);
+        });
+    }
 }
 
 TEST_CASE("memory never moves: buffers added later leave earlier addresses alone") {
@@ -201,6 +320,54 @@ TEST_CASE("fuse_adam_polyak leaves a target alone that is read in between") {
         g.polyak(r.group, r.target_group, 0.1);
     });
     CHECK(fuse_adam_polyak(p) == 0);
+}
+
+TEST_CASE("fuse_adam_polyak leaves a step alone that is followed by another before the average") {
+    Regression r(DType::f32);
+    Program p = record(r.state, [&](Graph& g) {
+        g.minimize(r.loss(g), r.group);
+        g.minimize(r.loss(g), r.group);
+        g.polyak(r.group, r.target_group, 0.1);
+    });
+    CHECK(fuse_adam_polyak(p) == 1);
+    int fused = 0;
+    for (const Node& node : p.nodes) {
+        if (node.op == Op::adam_step && node.input_count == 6)
+            fused = static_cast<int>(&node - p.nodes.data());
+    }
+    for (std::size_t n = static_cast<std::size_t>(fused) + 1; n < p.nodes.size(); ++n) {
+        CHECK(p.nodes[n].op != Op::adam_step);  // the second step took the target
+    }
+}
+
+TEST_CASE("fuse_activation_gradient leaves a kept value alone") {
+    const Device device = Device::cpu(1);
+    State s(device);
+    ParameterGroup& group = s.add_group("net");
+    group.add({"w0", {4, 3}, Initializer::xavier});
+    group.add({"w1", {2, 4}, Initializer::xavier});
+    const auto build = [&](bool keep) {
+        Graph g(s);
+        const Tensor h = linear(fill(g, {5, 3}, 0.5), g.parameter(group, 0), {}, Activation::tanh);
+        g.gradients(sum(square(linear(h, g.parameter(group, 1), {}))), group);
+        Program p = g.finish();
+        for (const Node& node : p.nodes) {
+            if (keep && node.op == Op::linear_input_gradient)
+                p.value(node.outputs[0]).output = true;
+        }
+        return p;
+    };
+    Program free = build(false), kept = build(true);
+    CHECK(fuse_activation_gradient(free) == 1);
+    CHECK(fuse_activation_gradient(kept) == 0);
+}
+
+TEST_CASE("the clip of a group is fixed once a step was recorded") {
+    Regression r(DType::f32);
+    r.replay(1);
+    OptimizerSettings o = r.group.optimizer();
+    o.gradient_clip = 1.0;
+    CHECK_THROWS_WITH_AS(r.group.set_optimizer(o), doctest::Contains("gradient_clip"), Error);
 }
 
 TEST_CASE("check_numerics names the first node that gave a non-finite value") {

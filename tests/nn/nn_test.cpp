@@ -41,6 +41,26 @@ TEST_CASE("layer sizes that make no network are refused") {
     CHECK_THROWS_WITH_AS(make({5, 4, 2}), doctest::Contains("end in 1"), Error);
 }
 
+TEST_CASE("first values by name: weights, gains and biases") {
+    const auto values = [](const char* name) {
+        State s(device());
+        ParameterGroup& group = s.add_group("net");
+        nn::MlpSpec spec;
+        spec.layer_sizes = {6, 12, 6};
+        nn::set_initializer(spec, name);
+        const nn::Mlp net(group, "net", spec);
+        group.initialize(2);
+        return std::pair{group.read(0), group.read(1)};
+    };
+    CHECK(values("pytorch_default").second[3] != 0.0);
+    CHECK(values("orthogonal").second == Values(12, 0.0));
+    CHECK(values("xavier").second == Values(12, 0.0));
+    double column = 0;  // the columns of a tall orthogonal matrix have the length of the gain
+    for (std::size_t i = 0; i < 12; ++i) column += std::pow(values("orthogonal").first[i * 6], 2);
+    CHECK(column == doctest::Approx(2.0).epsilon(1e-5));
+    CHECK_THROWS_WITH_AS(values("ortogonal"), doctest::Contains("orthogonal"), Error);
+}
+
 TEST_CASE("a Gaussian actor has a tanh mean and a clamped deviation") {
     State s(device(), DType::f64);
     ParameterGroup& group = s.add_group("actor");

@@ -150,10 +150,10 @@ DRYDOCK_API void drydock_prepare_next(drydock_context* context) DRYDOCK_NOEXCEPT
 /* Starts an episode: forgets the last action. Takes constant time. */
 DRYDOCK_API void drydock_reset(drydock_context* context) DRYDOCK_NOEXCEPT;
 
-/* Runs the file's golden observations and compares the actions with the golden ones, which the
- * writer computed with an implementation of its own: each must be within 1e-5, or
- * within 1e-5 of its size where that is above 1. *largest_error (may
- * be null) gets the largest absolute difference. The context's episode goes on undisturbed. */
+/* Runs the file's golden observations and compares the actions with the golden ones of the file,
+ * whose writer checked them against an implementation of its own: each must be within 1e-5, or
+ * within 1e-5 of its size where that is above 1. *largest_error (may be null) gets the largest
+ * absolute difference. The context's episode goes on undisturbed. */
 DRYDOCK_API drydock_status drydock_self_test(drydock_context* context,
                                              float* largest_error) DRYDOCK_NOEXCEPT;
 
