@@ -16,21 +16,6 @@ namespace {
 
 constexpr std::int64_t kLargestLayer = 65536;
 
-// Edits that turn one name into another: for "did you mean".
-std::size_t distance(const std::string& a, const std::string& b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0]++;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, change});
-        }
-    }
-    return row.back();
-}
-
 [[noreturn]] void refuse(const std::string& name, const std::string& want, const std::string& got) {
     throw Error(fmt::format("[settings] expected {} to be {}, got '{}'", name, want, got),
                 ErrorKind::usage);
@@ -86,6 +71,20 @@ void check_range(const std::string& name, double value, const Settings::Limits& 
 
 }  // namespace
 
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = row[0]++;
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, change});
+        }
+    }
+    return row.back();
+}
+
 void Settings::add(const std::string& name, Field field, const std::string& help, Limits limits) {
     names_.push_back(name);
     entries_[name] = {field, help, std::move(limits)};
@@ -94,9 +93,10 @@ void Settings::add(const std::string& name, Field field, const std::string& help
 const Settings::Entry& Settings::entry(const std::string& name) const {
     const auto found = entries_.find(name);
     if (found != entries_.end()) return found->second;
-    const auto nearest = std::min_element(
-        names_.begin(), names_.end(),
-        [&](const auto& a, const auto& b) { return distance(a, name) < distance(b, name); });
+    const auto nearest =
+        std::min_element(names_.begin(), names_.end(), [&](const auto& a, const auto& b) {
+            return edit_distance(a, name) < edit_distance(b, name);
+        });
     throw Error(
         fmt::format("[settings] '{}' is not a setting of this algorithm; did you mean '{}'? "
                     "The settings are: {}",

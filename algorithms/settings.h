@@ -13,6 +13,10 @@ namespace drydock::algorithms {
 // Layer sizes by network: {"q1": [23, 256, 256, 1], ...}.
 using LayerSizes = std::map<std::string, std::vector<std::int64_t>>;
 
+// Insertions, deletions and changes of a letter that turn one name into another: for "did you
+// mean".
+std::size_t edit_distance(const std::string& a, const std::string& b);
+
 // The settings of an algorithm by name. It points at the fields of a settings struct, which must
 // outlive it and not move.
 class Settings {

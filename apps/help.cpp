@@ -4,36 +4,23 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
 
+#include "algorithms/settings.h"
 #include "apps/format.h"
 
 namespace drydock::apps {
 namespace {
 
-constexpr int kWidth = 100;
+using algorithms::edit_distance;
 
-// Edits that turn one name into the other.
-std::size_t distance(const std::string& a, const std::string& b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0]++;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, change});
-        }
-    }
-    return row.back();
-}
+constexpr int kWidth = 100;
 
 // "; did you mean NAME?", or nothing where no name is near.
 std::string suggest(const std::string& name, const std::vector<std::string>& known) {
     const auto nearest = std::min_element(known.begin(), known.end(), [&](auto& a, auto& b) {
-        return distance(a, name) < distance(b, name);
+        return edit_distance(a, name) < edit_distance(b, name);
     });
-    if (nearest == known.end() || distance(*nearest, name) > 1 + name.size() / 3) return "";
+    if (nearest == known.end() || edit_distance(*nearest, name) > 1 + name.size() / 3) return "";
     return fmt::format("; did you mean {}?", *nearest);
 }
 
