@@ -148,8 +148,6 @@ void IqlRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
 
 }  // namespace
 
-std::unique_ptr<Recipe> make_iql_recipe() {
-    return std::make_unique<IqlRecipe>();
-}
+std::unique_ptr<Recipe> make_iql_recipe() { return std::make_unique<IqlRecipe>(); }
 
 }  // namespace drydock::algorithms

@@ -104,12 +104,8 @@ const Settings::Entry& Settings::entry(const std::string& name) const {
         ErrorKind::usage);
 }
 
-bool Settings::contains(const std::string& name) const {
-    return entries_.contains(name);
-}
-const std::string& Settings::help(const std::string& name) const {
-    return entry(name).help;
-}
+bool Settings::contains(const std::string& name) const { return entries_.contains(name); }
+const std::string& Settings::help(const std::string& name) const { return entry(name).help; }
 
 const char* Settings::type(const std::string& name) const {
     constexpr const char* kTypes[] = {"number", "integer", "boolean", "text", "layers"};

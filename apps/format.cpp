@@ -141,9 +141,7 @@ std::string wrap(std::string_view text, int width, int indent) {
     return out;
 }
 
-void print_heading(std::string_view text) {
-    fmt::print("\n{}\n", paint(text, Tone::strong));
-}
+void print_heading(std::string_view text) { fmt::print("\n{}\n", paint(text, Tone::strong)); }
 
 void print_facts(const Facts& facts) {
     int widest = 0;
@@ -154,12 +152,8 @@ void print_facts(const Facts& facts) {
     }
 }
 
-void print_notice(std::string_view text) {
-    print_marked("note", Tone::quiet, text);
-}
-void print_warning(std::string_view text) {
-    print_marked("warning", Tone::attention, text);
-}
+void print_notice(std::string_view text) { print_marked("note", Tone::quiet, text); }
+void print_warning(std::string_view text) { print_marked("warning", Tone::attention, text); }
 
 Table::Table(std::vector<std::string> headings) : headings_(std::move(headings)) {
     for (std::string& heading : headings_) {
@@ -168,9 +162,7 @@ Table::Table(std::vector<std::string> headings) : headings_(std::move(headings))
     }
 }
 
-void Table::add(std::vector<Cell> row) {
-    rows_.push_back(std::move(row));
-}
+void Table::add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
 
 void Table::print() const {
     std::vector<int> widths;

@@ -91,6 +91,4 @@ int guarded(int argc, char** argv) {
 }  // namespace
 }  // namespace drydock::apps
 
-int main(int argc, char** argv) {
-    return drydock::apps::guarded(argc, argv);
-}
+int main(int argc, char** argv) { return drydock::apps::guarded(argc, argv); }

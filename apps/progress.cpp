@@ -37,9 +37,7 @@ std::string cut(const std::string& text, int width) {
 ProgressLine::ProgressLine(std::int64_t total, std::string unit)
     : total_(std::max<std::int64_t>(total, 1)), unit_(std::move(unit)), last_time_(Clock::now()) {}
 
-ProgressLine::~ProgressLine() {
-    erase();
-}
+ProgressLine::~ProgressLine() { erase(); }
 
 void ProgressLine::update(std::int64_t done, double rate, double left, const std::string& detail) {
     const auto since = Clock::now() - last_time_;

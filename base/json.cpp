@@ -3,9 +3,7 @@
 namespace drydock {
 namespace {
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int hex_value(char c) {
     if (is_digit(c)) {
@@ -15,12 +13,8 @@ int hex_value(char c) {
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-constexpr bool is_high_surrogate(unsigned code) {
-    return code >= 0xd800 && code < 0xdc00;
-}
-constexpr bool is_low_surrogate(unsigned code) {
-    return code >= 0xdc00 && code < 0xe000;
-}
+constexpr bool is_high_surrogate(unsigned code) { return code >= 0xd800 && code < 0xdc00; }
+constexpr bool is_low_surrogate(unsigned code) { return code >= 0xdc00 && code < 0xe000; }
 
 std::size_t encode_utf8(unsigned code, char bytes[4]) {
     const auto tail = [code](int shift) {

@@ -22,9 +22,7 @@ constexpr DTypeRow kDTypes[] = {
     {SafetensorsDType::f64, "F64", 8},
 };
 
-const DTypeRow& row_of(SafetensorsDType dtype) {
-    return kDTypes[static_cast<std::size_t>(dtype)];
-}
+const DTypeRow& row_of(SafetensorsDType dtype) { return kDTypes[static_cast<std::size_t>(dtype)]; }
 
 static_assert(
     [] {
@@ -349,13 +347,9 @@ const char* text_of(SafetensorsStatus status) {
     return "unknown status";
 }
 
-std::size_t size_of(SafetensorsDType dtype) {
-    return row_of(dtype).size;
-}
+std::size_t size_of(SafetensorsDType dtype) { return row_of(dtype).size; }
 
-const char* name_of(SafetensorsDType dtype) {
-    return row_of(dtype).name.data();
-}
+const char* name_of(SafetensorsDType dtype) { return row_of(dtype).name.data(); }
 
 bool to_dtype(SafetensorsDType from, DType& to) {
     switch (from) {

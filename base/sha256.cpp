@@ -20,9 +20,7 @@ constexpr std::uint32_t kRound[64] = {
 constexpr std::uint32_t kInitial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-constexpr std::uint32_t rotate(std::uint32_t x, int n) {
-    return x >> n | x << (32 - n);
-}
+constexpr std::uint32_t rotate(std::uint32_t x, int n) { return x >> n | x << (32 - n); }
 
 std::uint32_t load_big_endian(const unsigned char* p) {
     return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | p[3];
@@ -36,9 +34,7 @@ void store_big_endian(std::uint32_t x, unsigned char* p) {
 
 }  // namespace
 
-Sha256::Sha256() : length_(0) {
-    std::memcpy(state_, kInitial, sizeof state_);
-}
+Sha256::Sha256() : length_(0) { std::memcpy(state_, kInitial, sizeof state_); }
 
 void Sha256::compress(const unsigned char* block) {
     std::uint32_t w[64];

@@ -26,18 +26,10 @@ constexpr int kLanes = 8;
 using F32 = __m256;
 using Mask = __m256;  // all bits of a lane are set, or none
 
-DRYDOCK_INLINE F32 zero() {
-    return _mm256_setzero_ps();
-}
-DRYDOCK_INLINE F32 broadcast(float x) {
-    return _mm256_set1_ps(x);
-}
-DRYDOCK_INLINE F32 load(const float* p) {
-    return _mm256_loadu_ps(p);
-}
-DRYDOCK_INLINE void store(float* p, F32 v) {
-    _mm256_storeu_ps(p, v);
-}
+DRYDOCK_INLINE F32 zero() { return _mm256_setzero_ps(); }
+DRYDOCK_INLINE F32 broadcast(float x) { return _mm256_set1_ps(x); }
+DRYDOCK_INLINE F32 load(const float* p) { return _mm256_loadu_ps(p); }
+DRYDOCK_INLINE void store(float* p, F32 v) { _mm256_storeu_ps(p, v); }
 
 // n lanes set, 0 <= n <= kLanes.
 DRYDOCK_INLINE __m256i first_lanes(int64_t n) {
@@ -57,36 +49,18 @@ DRYDOCK_INLINE void store_first(float* p, F32 v, int64_t n) {
     }
 }
 
-DRYDOCK_INLINE F32 add(F32 a, F32 b) {
-    return _mm256_add_ps(a, b);
-}
-DRYDOCK_INLINE F32 sub(F32 a, F32 b) {
-    return _mm256_sub_ps(a, b);
-}
-DRYDOCK_INLINE F32 mul(F32 a, F32 b) {
-    return _mm256_mul_ps(a, b);
-}
-DRYDOCK_INLINE F32 div(F32 a, F32 b) {
-    return _mm256_div_ps(a, b);
-}
-DRYDOCK_INLINE F32 sqrt(F32 a) {
-    return _mm256_sqrt_ps(a);
-}
+DRYDOCK_INLINE F32 add(F32 a, F32 b) { return _mm256_add_ps(a, b); }
+DRYDOCK_INLINE F32 sub(F32 a, F32 b) { return _mm256_sub_ps(a, b); }
+DRYDOCK_INLINE F32 mul(F32 a, F32 b) { return _mm256_mul_ps(a, b); }
+DRYDOCK_INLINE F32 div(F32 a, F32 b) { return _mm256_div_ps(a, b); }
+DRYDOCK_INLINE F32 sqrt(F32 a) { return _mm256_sqrt_ps(a); }
 // a b + c, rounded once.
-DRYDOCK_INLINE F32 fma(F32 a, F32 b, F32 c) {
-    return _mm256_fmadd_ps(a, b, c);
-}
+DRYDOCK_INLINE F32 fma(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
 // a > b ? a : b, so b where either is NaN or both are zeros.
-DRYDOCK_INLINE F32 max(F32 a, F32 b) {
-    return _mm256_max_ps(a, b);
-}
+DRYDOCK_INLINE F32 max(F32 a, F32 b) { return _mm256_max_ps(a, b); }
 // False where either is NaN.
-DRYDOCK_INLINE Mask greater(F32 a, F32 b) {
-    return _mm256_cmp_ps(a, b, _CMP_GT_OQ);
-}
-DRYDOCK_INLINE F32 select(Mask m, F32 yes, F32 no) {
-    return _mm256_blendv_ps(no, yes, m);
-}
+DRYDOCK_INLINE Mask greater(F32 a, F32 b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+DRYDOCK_INLINE F32 select(Mask m, F32 yes, F32 no) { return _mm256_blendv_ps(no, yes, m); }
 
 // ((v0 + v4) + (v2 + v6)) + ((v1 + v5) + (v3 + v7))
 DRYDOCK_INLINE float sum(F32 v) {
@@ -132,12 +106,8 @@ struct Mask {
 
 // What each function does is said on the page above.
 
-DRYDOCK_INLINE F32 broadcast(float x) {
-    return {{x, x, x, x, x, x, x, x}};
-}
-DRYDOCK_INLINE F32 zero() {
-    return broadcast(0);
-}
+DRYDOCK_INLINE F32 broadcast(float x) { return {{x, x, x, x, x, x, x, x}}; }
+DRYDOCK_INLINE F32 zero() { return broadcast(0); }
 DRYDOCK_INLINE F32 load_first(const float* p, int64_t n) {
     F32 v = zero();
     for (int64_t i = 0; i < n; ++i) v.lane[i] = p[i];
@@ -146,12 +116,8 @@ DRYDOCK_INLINE F32 load_first(const float* p, int64_t n) {
 DRYDOCK_INLINE void store_first(float* p, F32 v, int64_t n) {
     for (int64_t i = 0; i < n; ++i) p[i] = v.lane[i];
 }
-DRYDOCK_INLINE F32 load(const float* p) {
-    return load_first(p, kLanes);
-}
-DRYDOCK_INLINE void store(float* p, F32 v) {
-    store_first(p, v, kLanes);
-}
+DRYDOCK_INLINE F32 load(const float* p) { return load_first(p, kLanes); }
+DRYDOCK_INLINE void store(float* p, F32 v) { store_first(p, v, kLanes); }
 
 DRYDOCK_INLINE F32 add(F32 a, F32 b) {
     for (int i = 0; i < kLanes; ++i) a.lane[i] += b.lane[i];

@@ -24,9 +24,7 @@ Arena::Arena(std::size_t capacity) : capacity_(capacity) {
     base_ = static_cast<std::byte*>(p);
 }
 
-Arena::~Arena() {
-    munmap(base_, capacity_);
-}
+Arena::~Arena() { munmap(base_, capacity_); }
 
 void* Arena::allocate(std::size_t bytes) {
     const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;

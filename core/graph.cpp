@@ -10,9 +10,7 @@
 
 namespace drydock {
 
-const Value& Tensor::value() const {
-    return graph_->value(id_);
-}
+const Value& Tensor::value() const { return graph_->value(id_); }
 
 Graph::Graph(State& state, GraphOptions options) : state_(state), options_(options) {
     program_.state = &state;
@@ -25,9 +23,7 @@ Graph::Label::Label(Graph& graph, std::string text)
     : graph_(graph), outer_(std::move(graph.label_)) {
     graph.label_ = std::move(text);
 }
-Graph::Label::~Label() {
-    graph_.label_ = std::move(outer_);
-}
+Graph::Label::~Label() { graph_.label_ = std::move(outer_); }
 
 std::int64_t& Graph::version(BufferId id) {
     const auto i = static_cast<std::size_t>(id);
@@ -56,9 +52,7 @@ Tensor Graph::persistent(BufferId buffer, const Shape& shape, std::int64_t offse
     return {this, id};
 }
 
-Tensor Graph::buffer(BufferId id) {
-    return persistent(id, state_.buffer(id).shape, 0, false);
-}
+Tensor Graph::buffer(BufferId id) { return persistent(id, state_.buffer(id).shape, 0, false); }
 
 Tensor Graph::parameter(ParameterGroup& group, int index) {
     return persistent(group.parameters(), group.spec(index).shape, group.offset(index),

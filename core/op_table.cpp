@@ -6,9 +6,7 @@
 namespace drydock {
 namespace {
 
-constexpr unsigned bit(int i) {
-    return 1U << i;
-}
+constexpr unsigned bit(int i) { return 1U << i; }
 
 // op, name, adjoint, inputs whose memory the output may take, inputs that are overwritten, inputs
 // of another type than the state's
@@ -57,8 +55,6 @@ static_assert(in_order(), "rows stand in the order of the enum");
 
 }  // namespace
 
-const OpInfo& info(Op op) {
-    return kOps[static_cast<std::size_t>(op)];
-}
+const OpInfo& info(Op op) { return kOps[static_cast<std::size_t>(op)]; }
 
 }  // namespace drydock

@@ -169,21 +169,11 @@ void ParameterGroup::set_optimizer(const OptimizerSettings& settings) {
     if (h.t == 0) h.beta1_power = h.beta2_power = 1.0;
 }
 
-BufferId ParameterGroup::parameters() {
-    return allocate(), buffers_[0];
-}
-BufferId ParameterGroup::gradients() {
-    return allocate(), buffers_[1];
-}
-BufferId ParameterGroup::first_moments() {
-    return allocate(), buffers_[2];
-}
-BufferId ParameterGroup::second_moments() {
-    return allocate(), buffers_[3];
-}
-BufferId ParameterGroup::hyper() {
-    return allocate(), buffers_[4];
-}
+BufferId ParameterGroup::parameters() { return allocate(), buffers_[0]; }
+BufferId ParameterGroup::gradients() { return allocate(), buffers_[1]; }
+BufferId ParameterGroup::first_moments() { return allocate(), buffers_[2]; }
+BufferId ParameterGroup::second_moments() { return allocate(), buffers_[3]; }
+BufferId ParameterGroup::hyper() { return allocate(), buffers_[4]; }
 
 void ParameterGroup::initialize(std::uint64_t seed) {
     for (int i = 0; i < count(); ++i) write(i, initial_values(spec(i), seed));

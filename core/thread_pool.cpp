@@ -43,9 +43,7 @@ ThreadPool::ThreadPool(int threads) {
     }
 }
 
-ThreadPool::~ThreadPool() {
-    stop();
-}
+ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::stop() {
     stop_.store(true);

@@ -21,9 +21,7 @@ Session::Session() : lock_(library_mutex()) {
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 
-Session::~Session() {
-    H5Eset_auto2(H5E_DEFAULT, printer_, printer_data_);
-}
+Session::~Session() { H5Eset_auto2(H5E_DEFAULT, printer_, printer_data_); }
 
 std::string last_error() {
     std::string text;

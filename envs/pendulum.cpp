@@ -101,8 +101,6 @@ PendulumStep pendulum_step(PendulumState state, double torque) {
     return {{state.angle + velocity * kPendulumStepSeconds, velocity}, -cost};
 }
 
-std::unique_ptr<Environment> make_pendulum() {
-    return std::make_unique<Pendulum>();
-}
+std::unique_ptr<Environment> make_pendulum() { return std::make_unique<Pendulum>(); }
 
 }  // namespace drydock::envs

@@ -50,8 +50,6 @@ ScalarMlp::ScalarMlp(ParameterGroup& group, const std::string& name, const MlpSp
     }
 }
 
-Tensor ScalarMlp::operator()(Tensor x) const {
-    return reshape(mlp_(x), {x.shape()[0]});
-}
+Tensor ScalarMlp::operator()(Tensor x) const { return reshape(mlp_(x), {x.shape()[0]}); }
 
 }  // namespace drydock::nn

@@ -17,9 +17,7 @@ constexpr std::size_t rounded(std::size_t n) {
     return (n + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-std::size_t action_bytes(const drydock_policy& p) {
-    return p.action_size * sizeof(float);
-}
+std::size_t action_bytes(const drydock_policy& p) { return p.action_size * sizeof(float); }
 
 std::size_t context_bytes(const drydock_policy& p) {
     return rounded(sizeof(drydock_context)) + 2 * rounded(action_bytes(p)) +

@@ -16,21 +16,15 @@ namespace drydock::policy {
 class FloatMode {
   public:
 #if defined(__SSE__)
-    FloatMode() : saved_(_mm_getcsr()) {
-        _mm_setcsr(0x9fc0u);
-    }
-    ~FloatMode() {
-        _mm_setcsr(saved_);
-    }
+    FloatMode() : saved_(_mm_getcsr()) { _mm_setcsr(0x9fc0u); }
+    ~FloatMode() { _mm_setcsr(saved_); }
 #elif defined(__aarch64__)
     FloatMode() {
         const std::uint64_t flush_to_zero = std::uint64_t{1} << 24;
         asm volatile("mrs %0, fpcr" : "=r"(saved_));
         asm volatile("msr fpcr, %0" : : "r"(flush_to_zero) : "memory");
     }
-    ~FloatMode() {
-        asm volatile("msr fpcr, %0" : : "r"(saved_) : "memory");
-    }
+    ~FloatMode() { asm volatile("msr fpcr, %0" : : "r"(saved_) : "memory"); }
 #else
     FloatMode() = default;
 #endif

@@ -36,9 +36,7 @@ using RunFunction = drydock_act_status (*)(const drydock_policy& policy, const f
                                            float* workspace, float* action);
 
 // Vector kernels write whole groups of 8 outputs.
-constexpr std::uint64_t padded(std::uint64_t outputs) {
-    return (outputs + 7) / 8 * 8;
-}
+constexpr std::uint64_t padded(std::uint64_t outputs) { return (outputs + 7) / 8 * 8; }
 
 // Floats of one of the two activation buffers: a multiple of a cache line.
 constexpr std::uint64_t workspace_floats(const Architecture& a) {

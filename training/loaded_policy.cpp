@@ -38,9 +38,7 @@ LoadedPolicy::LoadedPolicy(std::span<const std::byte> file, const std::string& n
     }
 }
 
-LoadedPolicy LoadedPolicy::from_file(const std::string& path) {
-    return {read_bytes(path), path};
-}
+LoadedPolicy LoadedPolicy::from_file(const std::string& path) { return {read_bytes(path), path}; }
 
 drydock_policy_info LoadedPolicy::info() const {
     drydock_policy_info info{};

@@ -23,13 +23,9 @@ constexpr std::int64_t kRingRows = 1024;
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-[[noreturn]] void refuse(const std::string& text) {
-    throw Error("[verify] " + text);
-}
+[[noreturn]] void refuse(const std::string& text) { throw Error("[verify] " + text); }
 
-std::string show(const Dims& shape) {
-    return fmt::format("({})", fmt::join(shape, ", "));
-}
+std::string show(const Dims& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
 Dims dims(const Shape& shape) {
     Dims out;

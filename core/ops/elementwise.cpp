@@ -49,108 +49,42 @@ void extremum_adjoint(AdjointCall& call, Tensor wins) {
 
 }  // namespace
 
-Tensor operator+(Tensor a, Tensor b) {
-    return binary(Binary::add, "add", a, b);
-}
-Tensor operator-(Tensor a, Tensor b) {
-    return binary(Binary::sub, "subtract", a, b);
-}
-Tensor operator*(Tensor a, Tensor b) {
-    return binary(Binary::mul, "multiply", a, b);
-}
-Tensor operator/(Tensor a, Tensor b) {
-    return binary(Binary::div, "divide", a, b);
-}
-Tensor minimum(Tensor a, Tensor b) {
-    return binary(Binary::minimum, "minimum", a, b);
-}
-Tensor maximum(Tensor a, Tensor b) {
-    return binary(Binary::maximum, "maximum", a, b);
-}
-Tensor less(Tensor a, Tensor b) {
-    return binary(Binary::less, "less", a, b);
-}
-Tensor less_equal(Tensor a, Tensor b) {
-    return binary(Binary::less_equal, "less_equal", a, b);
-}
-Tensor equal(Tensor a, Tensor b) {
-    return binary(Binary::equal, "equal", a, b);
-}
+Tensor operator+(Tensor a, Tensor b) { return binary(Binary::add, "add", a, b); }
+Tensor operator-(Tensor a, Tensor b) { return binary(Binary::sub, "subtract", a, b); }
+Tensor operator*(Tensor a, Tensor b) { return binary(Binary::mul, "multiply", a, b); }
+Tensor operator/(Tensor a, Tensor b) { return binary(Binary::div, "divide", a, b); }
+Tensor minimum(Tensor a, Tensor b) { return binary(Binary::minimum, "minimum", a, b); }
+Tensor maximum(Tensor a, Tensor b) { return binary(Binary::maximum, "maximum", a, b); }
+Tensor less(Tensor a, Tensor b) { return binary(Binary::less, "less", a, b); }
+Tensor less_equal(Tensor a, Tensor b) { return binary(Binary::less_equal, "less_equal", a, b); }
+Tensor equal(Tensor a, Tensor b) { return binary(Binary::equal, "equal", a, b); }
 
-Tensor operator+(Tensor x, double p) {
-    return unary(Unary::add_scalar, x, p);
-}
-Tensor operator+(double p, Tensor x) {
-    return x + p;
-}
-Tensor operator-(Tensor x, double p) {
-    return x + -p;
-}
-Tensor operator-(double p, Tensor x) {
-    return unary(Unary::rsub_scalar, x, p);
-}
-Tensor operator*(Tensor x, double p) {
-    return unary(Unary::mul_scalar, x, p);
-}
-Tensor operator*(double p, Tensor x) {
-    return x * p;
-}
-Tensor operator/(Tensor x, double p) {
-    return x * (1.0 / p);
-}
-Tensor operator/(double p, Tensor x) {
-    return unary(Unary::rdiv_scalar, x, p);
-}
-Tensor operator-(Tensor x) {
-    return unary(Unary::negate, x);
-}
-Tensor exp(Tensor x) {
-    return unary(Unary::exp, x);
-}
-Tensor log(Tensor x) {
-    return unary(Unary::log, x);
-}
-Tensor sqrt(Tensor x) {
-    return unary(Unary::sqrt, x);
-}
-Tensor square(Tensor x) {
-    return unary(Unary::square, x);
-}
-Tensor abs(Tensor x) {
-    return unary(Unary::absolute, x);
-}
-Tensor relu(Tensor x) {
-    return unary(Unary::relu, x);
-}
-Tensor tanh(Tensor x) {
-    return unary(Unary::tanh, x);
-}
-Tensor sigmoid(Tensor x) {
-    return unary(Unary::sigmoid, x);
-}
-Tensor softplus(Tensor x) {
-    return unary(Unary::softplus, x);
-}
-Tensor minimum(Tensor x, double p) {
-    return unary(Unary::min_scalar, x, p);
-}
-Tensor maximum(Tensor x, double p) {
-    return unary(Unary::max_scalar, x, p);
-}
-Tensor clamp(Tensor x, double low, double high) {
-    return unary(Unary::clamp, x, low, high);
-}
-Tensor positive(Tensor x) {
-    return unary(Unary::positive, x);
-}
+Tensor operator+(Tensor x, double p) { return unary(Unary::add_scalar, x, p); }
+Tensor operator+(double p, Tensor x) { return x + p; }
+Tensor operator-(Tensor x, double p) { return x + -p; }
+Tensor operator-(double p, Tensor x) { return unary(Unary::rsub_scalar, x, p); }
+Tensor operator*(Tensor x, double p) { return unary(Unary::mul_scalar, x, p); }
+Tensor operator*(double p, Tensor x) { return x * p; }
+Tensor operator/(Tensor x, double p) { return x * (1.0 / p); }
+Tensor operator/(double p, Tensor x) { return unary(Unary::rdiv_scalar, x, p); }
+Tensor operator-(Tensor x) { return unary(Unary::negate, x); }
+Tensor exp(Tensor x) { return unary(Unary::exp, x); }
+Tensor log(Tensor x) { return unary(Unary::log, x); }
+Tensor sqrt(Tensor x) { return unary(Unary::sqrt, x); }
+Tensor square(Tensor x) { return unary(Unary::square, x); }
+Tensor abs(Tensor x) { return unary(Unary::absolute, x); }
+Tensor relu(Tensor x) { return unary(Unary::relu, x); }
+Tensor tanh(Tensor x) { return unary(Unary::tanh, x); }
+Tensor sigmoid(Tensor x) { return unary(Unary::sigmoid, x); }
+Tensor softplus(Tensor x) { return unary(Unary::softplus, x); }
+Tensor minimum(Tensor x, double p) { return unary(Unary::min_scalar, x, p); }
+Tensor maximum(Tensor x, double p) { return unary(Unary::max_scalar, x, p); }
+Tensor clamp(Tensor x, double low, double high) { return unary(Unary::clamp, x, low, high); }
+Tensor positive(Tensor x) { return unary(Unary::positive, x); }
 
-Tensor copy(Tensor x) {
-    return unary(Unary::copy, x);
-}
+Tensor copy(Tensor x) { return unary(Unary::copy, x); }
 
-Tensor contiguous(Tensor x) {
-    return is_contiguous(x.shape(), x.value().strides) ? x : copy(x);
-}
+Tensor contiguous(Tensor x) { return is_contiguous(x.shape(), x.value().strides) ? x : copy(x); }
 
 void unary_adjoint(AdjointCall& call) {
     const Tensor x = call.input(0), y = call.output(), g = call.cotangent();

@@ -38,27 +38,13 @@ Tensor restore_axis(Tensor y, Tensor x, int axis) {
 
 }  // namespace
 
-Tensor sum(Tensor x, int axis) {
-    return reduce(Reduction::sum, "sum", x, axis);
-}
-Tensor sum(Tensor x) {
-    return sum(reshape(x, {x.size()}), 0);
-}
-Tensor mean(Tensor x, int axis) {
-    return reduce(Reduction::mean, "mean", x, axis);
-}
-Tensor mean(Tensor x) {
-    return mean(reshape(x, {x.size()}), 0);
-}
-Tensor max(Tensor x, int axis) {
-    return reduce(Reduction::max, "max", x, axis);
-}
-Tensor min(Tensor x, int axis) {
-    return reduce(Reduction::min, "min", x, axis);
-}
-Tensor logsumexp(Tensor x, int axis) {
-    return reduce(Reduction::logsumexp, "logsumexp", x, axis);
-}
+Tensor sum(Tensor x, int axis) { return reduce(Reduction::sum, "sum", x, axis); }
+Tensor sum(Tensor x) { return sum(reshape(x, {x.size()}), 0); }
+Tensor mean(Tensor x, int axis) { return reduce(Reduction::mean, "mean", x, axis); }
+Tensor mean(Tensor x) { return mean(reshape(x, {x.size()}), 0); }
+Tensor max(Tensor x, int axis) { return reduce(Reduction::max, "max", x, axis); }
+Tensor min(Tensor x, int axis) { return reduce(Reduction::min, "min", x, axis); }
+Tensor logsumexp(Tensor x, int axis) { return reduce(Reduction::logsumexp, "logsumexp", x, axis); }
 
 void reduce_adjoint(AdjointCall& call) {
     const int axis = call.attributes().axis;

@@ -35,9 +35,7 @@ struct Polyak {
 // Global-norm clipping in two kernels, with a fixed order of additions. Units are blocks of
 // kNormBlock elements; `partials` holds one sum of squares per block.
 constexpr std::int64_t kNormBlock = 4096;
-constexpr std::int64_t norm_blocks(std::int64_t n) {
-    return (n + kNormBlock - 1) / kNormBlock;
-}
+constexpr std::int64_t norm_blocks(std::int64_t n) { return (n + kNormBlock - 1) / kNormBlock; }
 
 struct SquaredNorm {
     DType dtype;

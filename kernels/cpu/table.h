@@ -16,9 +16,7 @@ namespace drydock::kernels {
 
 enum class Isa : std::uint8_t { portable, avx2 };
 
-constexpr const char* name_of(Isa isa) {
-    return isa == Isa::avx2 ? "avx2" : "portable";
-}
+constexpr const char* name_of(Isa isa) { return isa == Isa::avx2 ? "avx2" : "portable"; }
 
 // What this processor can run, the best last; found by CPUID once.
 Isa best_isa();

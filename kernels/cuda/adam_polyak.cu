@@ -129,13 +129,9 @@ __global__ void __launch_bounds__(kThreads)
     }
 }
 
-bool is_aligned(const void* p) {
-    return reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
-}
+bool is_aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
-std::int64_t wide_part(std::int64_t n, bool aligned) {
-    return aligned ? n / kWidth * kWidth : 0;
-}
+std::int64_t wide_part(std::int64_t n, bool aligned) { return aligned ? n / kWidth * kWidth : 0; }
 
 dim3 blocks_for(std::int64_t n, std::int64_t n_wide) {
     const std::int64_t work = n_wide > 0 ? n / kWidth + 1 : n;

@@ -181,9 +181,7 @@ dim3 tiles(std::int64_t rows, std::int64_t columns) {
                 static_cast<unsigned>((columns + kTile - 1) / kTile));
 }
 
-Status status_of(bool launched) {
-    return launched ? Status::ok : Status::failed;
-}
+Status status_of(bool launched) { return launched ? Status::ok : Status::failed; }
 
 }  // namespace
 

@@ -30,9 +30,7 @@ struct dim3 {
 struct alignas(16) float4 {
     float x, y, z, w;
 };
-inline float4 make_float4(float x, float y, float z, float w) {
-    return {x, y, z, w};
-}
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
 struct CUstream_st;
 using cudaStream_t = CUstream_st*;
@@ -136,12 +134,8 @@ bool launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sh
     return detail::run_grid(grid, block, shared_bytes, body, &call);
 }
 
-inline float4 load4(const float* p) {
-    return *reinterpret_cast<const float4*>(p);
-}
-inline void store4(float* p, float4 v) {
-    *reinterpret_cast<float4*>(p) = v;
-}
+inline float4 load4(const float* p) { return *reinterpret_cast<const float4*>(p); }
+inline void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
 
 }  // namespace drydock::kernels::simt
 

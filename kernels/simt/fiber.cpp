@@ -88,12 +88,8 @@ void Fiber::start(Entry entry, void* argument) {
     context_ = top;
 }
 
-void Fiber::switch_in() {
-    drydock_simt_switch(&resumer_, context_);
-}
-void Fiber::switch_out() {
-    drydock_simt_switch(&context_, resumer_);
-}
+void Fiber::switch_in() { drydock_simt_switch(&resumer_, context_); }
+void Fiber::switch_out() { drydock_simt_switch(&context_, resumer_); }
 
 #else
 

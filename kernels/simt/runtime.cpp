@@ -104,13 +104,9 @@ std::string text_of(uint3 i) {
            std::to_string(i.z) + ")";
 }
 
-std::string text_of(Site site) {
-    return std::string(site.file) + ":" + std::to_string(site.line);
-}
+std::string text_of(Site site) { return std::string(site.file) + ":" + std::to_string(site.line); }
 
-bool same(Site a, Site b) {
-    return a.line == b.line && std::strcmp(a.file, b.file) == 0;
-}
+bool same(Site a, Site b) { return a.line == b.line && std::strcmp(a.file, b.file) == 0; }
 
 // "thread (0,0,0) and 30 more: barrier at k.cu:12", one line for each place that threads wait at.
 std::string who_waits_where() {
@@ -138,9 +134,7 @@ std::string who_waits_where() {
     return text;
 }
 
-Thread& running_thread() {
-    return *runtime().threads[runtime().running];
-}
+Thread& running_thread() { return *runtime().threads[runtime().running]; }
 
 void enter_thread(void*) {
     Runtime& r = runtime();
@@ -447,9 +441,7 @@ void* shared_array(const void* tag, std::size_t bytes, std::size_t alignment) {
     return r.shared.base + offset;
 }
 
-void* dynamic_shared() {
-    return runtime().shared.base;
-}
+void* dynamic_shared() { return runtime().shared.base; }
 
 bool run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, void (*body)(void*), void* context) {
     if (!is_launchable(grid, block, shared_bytes)) return false;
@@ -482,8 +474,6 @@ void set_order(Order order, std::uint64_t seed) {
     detail::runtime().random.seed(seed);
 }
 
-std::vector<Report> take_reports() {
-    return std::exchange(detail::runtime().reports, {});
-}
+std::vector<Report> take_reports() { return std::exchange(detail::runtime().reports, {}); }
 
 }  // namespace drydock::kernels::simt

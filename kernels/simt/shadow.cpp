@@ -59,9 +59,7 @@ std::string line_of(const void* pc) {
     return text.substr(0, text.find_first_of(" \n"));
 }
 
-const char* verb(bool write) {
-    return write ? "writes" : "reads";
-}
+const char* verb(bool write) { return write ? "writes" : "reads"; }
 
 void report(const Access& first, bool first_wrote, const Access& second, bool second_writes,
             const Memory& memory, const void* p) {

@@ -42,9 +42,7 @@ bool launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sh
 __device__ __forceinline__ float4 load4(const float* p) {
     return *reinterpret_cast<const float4*>(p);
 }
-__device__ __forceinline__ void store4(float* p, float4 v) {
-    *reinterpret_cast<float4*>(p) = v;
-}
+__device__ __forceinline__ void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
 
 }  // namespace drydock::kernels::simt
 

@@ -16,9 +16,7 @@ using algorithms::IqlSettings;
 constexpr std::int64_t kRows = 2000;
 
 // One-step episodes: reward 1 - |a - target(s)|, actions uniform. The best action is target(s).
-double target(double s) {
-    return s > 0 ? 0.6 : -0.6;
-}
+double target(double s) { return s > 0 ? 0.6 : -0.6; }
 
 struct Bandit {
     explicit Bandit(const IqlSettings& settings, int threads = 1)

@@ -47,9 +47,7 @@ struct Reading {
     std::size_t size;
 };
 
-Status status_of(const std::string& text) {
-    return Reading(text).file.status;
-}
+Status status_of(const std::string& text) { return Reading(text).file.status; }
 
 // The status of one tensor's entry in an otherwise good file.
 Status entry(const std::string& json, std::size_t data) {

@@ -8,9 +8,7 @@ namespace {
 using In = std::vector<Values>;
 using T = std::vector<Tensor>;
 
-std::size_t u(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+std::size_t u(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 OpCase unary(const char* name, Tensor (*op)(Tensor), double (*f)(double), double low = -2.0,
              double high = 2.0, bool differentiable = true) {

@@ -132,9 +132,7 @@ TEST_CASE("random programs: blocks in use never overlap, replay equals eager, pa
     }
 }
 
-Program record_on(State& s, const std::function<void(Graph&)>& build) {
-    return record(s, build);
-}
+Program record_on(State& s, const std::function<void(Graph&)>& build) { return record(s, build); }
 
 TEST_CASE("an elementwise node overwrites its input at the last use") {
     State s(device());

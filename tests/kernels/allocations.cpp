@@ -58,8 +58,6 @@ bool allocations_are_counted() {
 #endif
 }
 
-std::size_t allocations() {
-    return count;
-}
+std::size_t allocations() { return count; }
 
 }  // namespace drydock::kernels::testing

@@ -45,9 +45,7 @@ Guarded<T> values() {
     return x;
 }
 
-MapShape flat(Index n) {
-    return {{1, 1, 1, n}};
-}
+MapShape flat(Index n) { return {{1, 1, 1, n}}; }
 
 // A layout: dimensions, and for each operand strides that may repeat, transpose or leave gaps.
 struct Layout {
@@ -75,13 +73,9 @@ Index span_of(const MapShape& s, const Index* strides) {
     return all.empty() ? 1 : *std::max_element(all.begin(), all.end()) + 1;
 }
 
-Operand operand(const void* data, const Index* s) {
-    return {data, {s[0], s[1], s[2], s[3]}};
-}
+Operand operand(const void* data, const Index* s) { return {data, {s[0], s[1], s[2], s[3]}}; }
 
-Result result(void* data, const Index* s) {
-    return {data, {s[0], s[1], s[2], s[3]}};
-}
+Result result(void* data, const Index* s) { return {data, {s[0], s[1], s[2], s[3]}}; }
 
 // want[place of element i in y] = value(place in a, place in b); sentinels elsewhere.
 template <class T, class F>

@@ -35,9 +35,7 @@ std::vector<Layer> layers() {
 
 constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::tanh};
 
-Activation any_activation(const Layer& l) {
-    return kActivations[(l.N + l.I + l.O) % 3];
-}
+Activation any_activation(const Layer& l) { return kActivations[(l.N + l.I + l.O) % 3]; }
 
 template <class T>
 struct ForwardCase {

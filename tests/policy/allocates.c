@@ -3,6 +3,4 @@
 
 void* allocates(size_t n);
 
-void* allocates(size_t n) {
-    return malloc(n);
-}
+void* allocates(size_t n) { return malloc(n); }

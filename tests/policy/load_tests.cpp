@@ -7,9 +7,7 @@
 
 namespace {
 
-TestPolicy small() {
-    return make_policy({3, 8, 2});
-}
+TestPolicy small() { return make_policy({3, 8, 2}); }
 
 // Loads the policy after `change` and gives the status; the text must mention `word`.
 template <class Change>

@@ -14,9 +14,7 @@ Status check_forward(const LinearForward& a) {
     return a.dtype == DType::f32 ? portable::linear_forward().check(a) : Status::unsupported;
 }
 
-int64_t forward_units(const LinearForward& a) {
-    return product_units(a.N, a.O);
-}
+int64_t forward_units(const LinearForward& a) { return product_units(a.N, a.O); }
 
 // Adds the bias and applies the activation.
 template <Activation activation>
@@ -60,9 +58,7 @@ Status check_input_gradient(const LinearInputGradient& a) {
     return a.dtype == DType::f32 ? portable::linear_input_gradient().check(a) : Status::unsupported;
 }
 
-int64_t input_gradient_units(const LinearInputGradient& a) {
-    return product_units(a.N, a.I);
-}
+int64_t input_gradient_units(const LinearInputGradient& a) { return product_units(a.N, a.I); }
 
 // Multiplies by the derivative of the activation below.
 template <Activation below>
@@ -110,9 +106,7 @@ Status check_weight_gradient(const LinearWeightGradient& a) {
                                  : Status::unsupported;
 }
 
-int64_t weight_gradient_units(const LinearWeightGradient& a) {
-    return product_units(a.O, a.I);
-}
+int64_t weight_gradient_units(const LinearWeightGradient& a) { return product_units(a.O, a.I); }
 
 struct StoreWeightGradient {
     float* dw;
@@ -149,9 +143,7 @@ void run_weight_gradient(const LinearWeightGradient& a, int64_t first, int64_t l
 
 }  // namespace
 
-CpuKernel<LinearForward> linear_forward() {
-    return {check_forward, forward_units, run_forward};
-}
+CpuKernel<LinearForward> linear_forward() { return {check_forward, forward_units, run_forward}; }
 
 CpuKernel<LinearInputGradient> linear_input_gradient() {
     return {check_input_gradient, input_gradient_units, run_input_gradient};

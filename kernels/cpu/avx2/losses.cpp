@@ -16,9 +16,7 @@ Status check_expectile(const ExpectileLoss& l) {
     return l.dtype == DType::f32 ? portable::expectile_loss().check(l) : Status::unsupported;
 }
 
-int64_t expectile_units(const ExpectileLoss&) {
-    return 1;
-}
+int64_t expectile_units(const ExpectileLoss&) { return 1; }
 
 struct Weights {
     F32 above, below, scale;  // for u >= 0, for u < 0, and 2 / N

@@ -15,13 +15,9 @@ using simd::kLanes;
 
 constexpr int64_t kBlock = 8192;  // elements of a unit, a multiple of kLanes
 
-int64_t adam_units(const AdamStep& a) {
-    return (a.n + kBlock - 1) / kBlock;
-}
+int64_t adam_units(const AdamStep& a) { return (a.n + kBlock - 1) / kBlock; }
 
-int64_t polyak_units(const Polyak& p) {
-    return (p.n + kBlock - 1) / kBlock;
-}
+int64_t polyak_units(const Polyak& p) { return (p.n + kBlock - 1) / kBlock; }
 
 // Calls body(i, n) for the vectors of units [first, last): n elements from i on. Callers pass
 // closures that are always inlined.
@@ -112,13 +108,9 @@ void run_polyak(const Polyak& p, int64_t first, int64_t last) {
 
 }  // namespace
 
-CpuKernel<AdamStep> adam_step() {
-    return {check_adam, adam_units, run_adam};
-}
+CpuKernel<AdamStep> adam_step() { return {check_adam, adam_units, run_adam}; }
 
-CpuKernel<Polyak> polyak() {
-    return {check_polyak, polyak_units, run_polyak};
-}
+CpuKernel<Polyak> polyak() { return {check_polyak, polyak_units, run_polyak}; }
 
 }  // namespace isa_avx2
 }  // namespace drydock::kernels

@@ -20,9 +20,7 @@ constexpr int64_t kStrip = 6, kPanel = 2 * kLanes;
 constexpr int64_t kUnitRows = 22 * kStrip;
 constexpr int64_t kDepth = 256;  // of the buffer: a panel of 16 KiB stays in the first cache
 
-DRYDOCK_INLINE int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
+DRYDOCK_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // The left factor: element (m, k) is data[m * row + k * depth].
 struct Left {

@@ -12,9 +12,7 @@
 namespace drydock::kernels::portable {
 namespace {
 
-std::int64_t elements(const MapShape& s) {
-    return s.dims[0] * s.dims[1] * s.dims[2] * s.dims[3];
-}
+std::int64_t elements(const MapShape& s) { return s.dims[0] * s.dims[1] * s.dims[2] * s.dims[3]; }
 
 bool valid_shape(const MapShape& s) {
     return std::all_of(s.dims, s.dims + kMaxRank, [](std::int64_t d) { return d >= 0; });
@@ -277,13 +275,9 @@ void where_unit(const WhereMap& m, std::int64_t unit) {
                   });
 }
 
-Status check_fill(const Fill& f) {
-    return valid(is_float(f.dtype) && f.n >= 0);
-}
+Status check_fill(const Fill& f) { return valid(is_float(f.dtype) && f.n >= 0); }
 
-std::int64_t fill_units(const Fill& f) {
-    return ceil_div(f.n, kBlock);
-}
+std::int64_t fill_units(const Fill& f) { return ceil_div(f.n, kBlock); }
 
 template <class T>
 void fill_unit(const Fill& f, std::int64_t unit) {
@@ -293,9 +287,7 @@ void fill_unit(const Fill& f, std::int64_t unit) {
 
 }  // namespace
 
-CpuKernel<UnaryMap> unary() {
-    return {check_unary, map_units<UnaryMap>, run_unary};
-}
+CpuKernel<UnaryMap> unary() { return {check_unary, map_units<UnaryMap>, run_unary}; }
 
 CpuKernel<BinaryMap> binary() {
     return {check_binary, map_units<BinaryMap>,

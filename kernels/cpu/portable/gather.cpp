@@ -13,9 +13,7 @@ namespace {
 
 constexpr std::int64_t kScatterColumns = 64;
 
-bool gatherable(DType dtype) {
-    return is_float(dtype) || dtype == DType::i64;
-}
+bool gatherable(DType dtype) { return is_float(dtype) || dtype == DType::i64; }
 
 // What stands in the place of a row that does not exist.
 template <class T>
@@ -48,9 +46,7 @@ Status check_gather(const GatherRows& g) {
                  g.n >= 0);
 }
 
-std::int64_t gather_units(const GatherRows& g) {
-    return ceil_div(g.n, rows_per_unit(g.width));
-}
+std::int64_t gather_units(const GatherRows& g) { return ceil_div(g.n, rows_per_unit(g.width)); }
 
 template <class T>
 void gather_unit(const GatherRows& g, std::int64_t unit) {
@@ -65,9 +61,7 @@ Status check_scatter(const ScatterAddRows& s) {
     return valid(is_float(s.dtype) && s.rows >= 0 && s.width >= 0 && s.n >= 0);
 }
 
-std::int64_t scatter_units(const ScatterAddRows& s) {
-    return ceil_div(s.width, kScatterColumns);
-}
+std::int64_t scatter_units(const ScatterAddRows& s) { return ceil_div(s.width, kScatterColumns); }
 
 template <class T>
 void scatter_unit(const ScatterAddRows& s, std::int64_t unit) {
@@ -88,9 +82,7 @@ Status check_select(const SelectRow& s) {
     return valid(gatherable(s.dtype) && s.rows >= 0 && s.width >= 0);
 }
 
-std::int64_t select_units(const SelectRow& s) {
-    return ceil_div(s.width, kBlock);
-}
+std::int64_t select_units(const SelectRow& s) { return ceil_div(s.width, kBlock); }
 
 template <class T>
 void select_unit(const SelectRow& s, std::int64_t unit) {

@@ -63,9 +63,7 @@ void metric_unit(const StoreMetric& m, std::int64_t) {
 
 }  // namespace
 
-CpuKernel<Tick> tick() {
-    return {always<Tick>, one_unit<Tick>, run_tick};
-}
+CpuKernel<Tick> tick() { return {always<Tick>, one_unit<Tick>, run_tick}; }
 
 CpuKernel<OptimizerTick> optimizer_tick() {
     return {always<OptimizerTick>, one_unit<OptimizerTick>, run_optimizer_tick};

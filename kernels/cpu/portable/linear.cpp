@@ -18,9 +18,7 @@ Status check_forward(const LinearForward& a) {
     return valid(valid_layer(a) && a.ldx >= a.I && a.ldy >= a.O);
 }
 
-std::int64_t forward_units(const LinearForward& a) {
-    return tile_count(a.N, a.O);
-}
+std::int64_t forward_units(const LinearForward& a) { return tile_count(a.N, a.O); }
 
 template <class T>
 void forward_unit(const LinearForward& a, std::int64_t unit) {
@@ -48,9 +46,7 @@ Status check_input_gradient(const LinearInputGradient& a) {
     return valid(valid_layer(a) && a.lddy >= a.O && a.lddx >= a.I);
 }
 
-std::int64_t input_gradient_units(const LinearInputGradient& a) {
-    return tile_count(a.N, a.I);
-}
+std::int64_t input_gradient_units(const LinearInputGradient& a) { return tile_count(a.N, a.I); }
 
 template <class T>
 void input_gradient_unit(const LinearInputGradient& a, std::int64_t unit) {
@@ -77,9 +73,7 @@ Status check_weight_gradient(const LinearWeightGradient& a) {
     return valid(valid_layer(a) && a.lddy >= a.O && a.ldx >= a.I);
 }
 
-std::int64_t weight_gradient_units(const LinearWeightGradient& a) {
-    return tile_count(a.O, a.I);
-}
+std::int64_t weight_gradient_units(const LinearWeightGradient& a) { return tile_count(a.O, a.I); }
 
 // Rows are added in ascending order, in the units of the first column of tiles.
 template <class T>

@@ -58,9 +58,7 @@ Status check_gaussian(const Args& g) {
     return valid(is_float(g.dtype) && g.N >= 0 && g.A >= 1);
 }
 
-std::int64_t log_prob_units(const GaussianLogProb& g) {
-    return ceil_div(g.N, rows_per_unit(g.A));
-}
+std::int64_t log_prob_units(const GaussianLogProb& g) { return ceil_div(g.N, rows_per_unit(g.A)); }
 
 // Column by column, so that a column's exponential is taken once.
 template <class T>

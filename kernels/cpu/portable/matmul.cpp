@@ -12,9 +12,7 @@ Status check(const Matmul& a) {
     return valid(is_float(a.dtype) && sizes && strides);
 }
 
-std::int64_t units(const Matmul& a) {
-    return tile_count(a.M, a.N);
-}
+std::int64_t units(const Matmul& a) { return tile_count(a.M, a.N); }
 
 template <class T>
 void unit(const Matmul& m, std::int64_t u) {
@@ -26,8 +24,6 @@ void unit(const Matmul& m, std::int64_t u) {
 
 }  // namespace
 
-CpuKernel<Matmul> matmul() {
-    return {check, units, run_units<Matmul, unit<float>, unit<double>>};
-}
+CpuKernel<Matmul> matmul() { return {check, units, run_units<Matmul, unit<float>, unit<double>>}; }
 
 }  // namespace drydock::kernels::portable

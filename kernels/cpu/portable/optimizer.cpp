@@ -54,9 +54,7 @@ void polyak_unit(const Polyak& p, std::int64_t unit) {
                  block_range(unit, kBlock, p.n));
 }
 
-std::int64_t squared_norm_units(const SquaredNorm& s) {
-    return norm_blocks(s.n);
-}
+std::int64_t squared_norm_units(const SquaredNorm& s) { return norm_blocks(s.n); }
 
 template <class T>
 void squared_norm_unit(const SquaredNorm& s, std::int64_t unit) {
@@ -67,9 +65,7 @@ void squared_norm_unit(const SquaredNorm& s, std::int64_t unit) {
     static_cast<T*>(s.partials)[unit] = static_cast<T>(sum);
 }
 
-std::int64_t clip_units(const ClipByNorm& c) {
-    return norm_blocks(c.n);
-}
+std::int64_t clip_units(const ClipByNorm& c) { return norm_blocks(c.n); }
 
 // Every unit adds up the few partials for itself: that is cheaper than another kernel.
 template <class T>

@@ -13,9 +13,7 @@ Status check(const RandomFill& r) {
     return valid((index ? r.dtype == DType::i64 : is_float(r.dtype)) && r.n >= 0);
 }
 
-std::int64_t units(const RandomFill& r) {
-    return ceil_div(r.n, kBlock);
-}
+std::int64_t units(const RandomFill& r) { return ceil_div(r.n, kBlock); }
 
 // out[i] = draw(seed, stream, step, i)
 template <class T, class F>
@@ -76,8 +74,6 @@ void run(const RandomFill& r, std::int64_t first, std::int64_t last) {
 
 }  // namespace
 
-CpuKernel<RandomFill> random_fill() {
-    return {check, units, run};
-}
+CpuKernel<RandomFill> random_fill() { return {check, units, run}; }
 
 }  // namespace drydock::kernels::portable

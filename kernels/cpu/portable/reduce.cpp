@@ -96,9 +96,7 @@ std::int64_t outputs_per_unit(const Reduce& r) {
     return ceil_div(rows_per_unit(r.length), kColumns) * kColumns;
 }
 
-std::int64_t units(const Reduce& r) {
-    return ceil_div(r.outer * r.inner, outputs_per_unit(r));
-}
+std::int64_t units(const Reduce& r) { return ceil_div(r.outer * r.inner, outputs_per_unit(r)); }
 
 template <class T>
 void unit(const Reduce& r, std::int64_t u) {
@@ -114,8 +112,6 @@ void unit(const Reduce& r, std::int64_t u) {
 
 }  // namespace
 
-CpuKernel<Reduce> reduce() {
-    return {check, units, run_units<Reduce, unit<float>, unit<double>>};
-}
+CpuKernel<Reduce> reduce() { return {check, units, run_units<Reduce, unit<float>, unit<double>>}; }
 
 }  // namespace drydock::kernels::portable

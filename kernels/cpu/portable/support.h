@@ -13,17 +13,11 @@ namespace drydock::kernels::portable {
 // cheap, few enough to share among threads.
 constexpr std::int64_t kBlock = 8192;
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-    return (a + b - 1) / b;
-}
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-constexpr bool is_float(DType dtype) {
-    return dtype == DType::f32 || dtype == DType::f64;
-}
+constexpr bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
 
-constexpr Status valid(bool condition) {
-    return condition ? Status::ok : Status::bad_argument;
-}
+constexpr Status valid(bool condition) { return condition ? Status::ok : Status::bad_argument; }
 
 // Rows of `width` elements that make one unit.
 constexpr std::int64_t rows_per_unit(std::int64_t width) {

@@ -53,9 +53,7 @@ Updated oracle(const Group& a, const OptimizerHyper& h, std::size_t i) {
 }
 
 // Absolute: all values are of the order of 1.
-bool near(float got, double want) {
-    return std::fabs(got - want) <= 1e-6;
-}
+bool near(float got, double want) { return std::fabs(got - want) <= 1e-6; }
 
 // `skew`: elements by which every array is off its 256-byte alignment.
 void check_adam(std::int64_t n, bool with_target, double weight_decay, std::size_t skew) {

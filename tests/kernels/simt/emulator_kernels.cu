@@ -8,9 +8,7 @@ namespace {
 
 constexpr unsigned kAllLanes = 0xffffffffu;
 
-__device__ int lane_id() {
-    return static_cast<int>(threadIdx.x % 32);
-}
+__device__ int lane_id() { return static_cast<int>(threadIdx.x % 32); }
 
 __global__ void shuffles(ShuffleResults* out) {
     const int i = lane_id(), value = 100 + i;
@@ -114,15 +112,9 @@ __global__ void exchange_in_warp(int* out) {
 
 }  // namespace
 
-bool run_shuffles(ShuffleResults* out) {
-    return launch(shuffles, 1, 32, 0, nullptr, out);
-}
-bool run_half_warps(int* out) {
-    return launch(half_warps, 1, 32, 0, nullptr, out);
-}
-bool run_votes(Votes* out) {
-    return launch(votes, 1, 32, 0, nullptr, out);
-}
+bool run_shuffles(ShuffleResults* out) { return launch(shuffles, 1, 32, 0, nullptr, out); }
+bool run_half_warps(int* out) { return launch(half_warps, 1, 32, 0, nullptr, out); }
+bool run_votes(Votes* out) { return launch(votes, 1, 32, 0, nullptr, out); }
 bool run_reverse(const float* in, float* out, unsigned n) {
     return launch(reverse, 1, n, n * sizeof(float), nullptr, in, out);
 }
@@ -132,29 +124,19 @@ bool run_transposed_indices(float* out) {
 bool run_order(int* out, int* counter, unsigned blocks, unsigned threads) {
     return launch(order, blocks, threads, 0, nullptr, out, counter);
 }
-bool run_read_of_unwritten(float* out) {
-    return launch(read_of_unwritten, 1, 1, 0, nullptr, out);
-}
+bool run_read_of_unwritten(float* out) { return launch(read_of_unwritten, 1, 1, 0, nullptr, out); }
 bool run_empty(unsigned grid_x, unsigned grid_y, unsigned block_x, unsigned shared_bytes) {
     return launch(empty, dim3(grid_x, grid_y), block_x, shared_bytes, nullptr);
 }
-bool run_too_much_shared() {
-    return launch(too_much_shared, 1, 1, 0, nullptr);
-}
+bool run_too_much_shared() { return launch(too_much_shared, 1, 1, 0, nullptr); }
 bool run_shuffle_in_two_branches(int* out) {
     return launch(shuffle_in_two_branches, 1, 32, 0, nullptr, out);
 }
-bool run_early_return(int* out) {
-    return launch(early_return, 1, 32, 0, nullptr, out);
-}
-bool run_outside_own_mask(int* out) {
-    return launch(outside_own_mask, 1, 32, 0, nullptr, out);
-}
+bool run_early_return(int* out) { return launch(early_return, 1, 32, 0, nullptr, out); }
+bool run_outside_own_mask(int* out) { return launch(outside_own_mask, 1, 32, 0, nullptr, out); }
 bool run_read_of_absent_lane(int* out) {
     return launch(read_of_absent_lane, 1, 32, 0, nullptr, out);
 }
-bool run_exchange_in_warp(int* out) {
-    return launch(exchange_in_warp, 1, 32, 0, nullptr, out);
-}
+bool run_exchange_in_warp(int* out) { return launch(exchange_in_warp, 1, 32, 0, nullptr, out); }
 
 }  // namespace drydock::kernels::simt

@@ -19,8 +19,6 @@ __global__ void exchange(float* out) {
 
 }  // namespace
 
-bool barrier_in_branch(float* out) {
-    return launch(exchange, 1, 64, 0, nullptr, out);
-}
+bool barrier_in_branch(float* out) { return launch(exchange, 1, 64, 0, nullptr, out); }
 
 }  // namespace drydock::kernels::simt::mutants

@@ -12,8 +12,6 @@ __global__ void leave_number(float* out) {
 
 }  // namespace
 
-bool two_blocks_one_word(float* out) {
-    return launch(leave_number, 2, 32, 0, nullptr, out);
-}
+bool two_blocks_one_word(float* out) { return launch(leave_number, 2, 32, 0, nullptr, out); }
 
 }  // namespace drydock::kernels::simt::mutants
