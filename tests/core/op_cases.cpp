@@ -23,8 +23,8 @@ OpCase unary(const char* name, Tensor (*op)(Tensor), double (*f)(double), double
             differentiable};
 }
 
-OpCase scalar(const char* name, std::function<Tensor(Tensor)> op, std::function<double(double)> f,
-              double low = -2.0, double high = 2.0) {
+OpCase scalar(const char* name, const std::function<Tensor(Tensor)>& op,
+              const std::function<double(double)>& f, double low = -2.0, double high = 2.0) {
     return {name,
             {{{4, 3}, low, high}},
             [op](Graph&, const T& t) { return op(t[0]); },
@@ -40,8 +40,8 @@ double at(const Values& v, std::int64_t r, std::int64_t c, std::int64_t i, std::
     return v[u((r == 1 ? 0 : i) * c + (c == 1 ? 0 : j))];
 }
 
-OpCase binary(const char* name, std::function<Tensor(Tensor, Tensor)> op,
-              std::function<double(double, double)> f, Shape a, Shape b, double low = -2.0,
+OpCase binary(const char* name, const std::function<Tensor(Tensor, Tensor)>& op,
+              const std::function<double(double, double)>& f, Shape a, Shape b, double low = -2.0,
               double high = 2.0, bool differentiable = true) {
     const std::int64_t rows = std::max(a[0], b[0]), columns = std::max(a[1], b[1]);
     return {name,
