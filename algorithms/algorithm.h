@@ -37,6 +37,7 @@ struct CommonSettings {
     bool normalize_observations = true;
     double observation_epsilon = 1e-3;
     std::string reward_transform = "none";
+    double action_clip = 1.0;  // of the data's actions, after they were mapped into [-1, 1]
 };
 
 // An algorithm with its networks, in the groups of one State.

@@ -47,7 +47,10 @@ void add_common_settings(Settings& settings, CommonSettings& common) {
     settings.add("observation_epsilon", &common.observation_epsilon,
                  "added to the deviation of every dimension", {0, 1e6});
     settings.add("reward_transform", &common.reward_transform, "what is done to the rewards",
-                 {0, 0, false, {"none", "return_range", "minus_one"}});
+                 {0, 0, false, {"none", "return_range", "trajectory_range", "minus_one"}});
+    settings.add("action_clip", &common.action_clip,
+                 "largest size of the data's actions, once mapped into [-1, 1]",
+                 {0, 1, false, {}, 1.0});
 }
 
 void add_adam_settings(Settings& settings, AdamSettings& adam) {

@@ -14,6 +14,8 @@ const char* name_of(RewardTransform transform) {
             return "none";
         case RewardTransform::return_range:
             return "return_range";
+        case RewardTransform::trajectory_range:
+            return "trajectory_range";
         case RewardTransform::minus_one:
             return "minus_one";
     }
@@ -21,11 +23,12 @@ const char* name_of(RewardTransform transform) {
 }
 
 RewardTransform parse_reward_transform(const std::string& name) {
-    for (const auto transform :
-         {RewardTransform::none, RewardTransform::return_range, RewardTransform::minus_one}) {
+    for (const auto transform : {RewardTransform::none, RewardTransform::return_range,
+                                 RewardTransform::trajectory_range, RewardTransform::minus_one}) {
         if (name == name_of(transform)) return transform;
     }
-    throw Error(fmt::format("[data] expected the reward transform none, return_range or minus_one, "
+    throw Error(fmt::format("[data] expected the reward transform none, return_range, "
+                            "trajectory_range or minus_one, "
                             "got \"{}\"",
                             name),
                 ErrorKind::usage);

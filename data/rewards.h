@@ -11,7 +11,10 @@ namespace drydock::data {
 enum class RewardTransform {
     none,
     return_range,  // r = r / (max return - min return) * max_episode_steps, as CORL's modify_reward
-    minus_one,     // r = r - 1, for antmaze's rewards of 0 and 1
+    // r = r / (max return - min return) * 1000 over trajectories cut at terminals and where s' is
+    // not the next row's s, as the IQL authors' normalize (train_offline.py)
+    trajectory_range,
+    minus_one,  // r = r - 1, for antmaze's rewards of 0 and 1
 };
 
 const char* name_of(RewardTransform transform);
