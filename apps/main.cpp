@@ -30,6 +30,7 @@ void add_commands(CLI::App& app, Commands& commands) {
     app.set_help_flag("-h,--help", "this page, for every command too");
     app.set_version_flag("--version", "drydock " DRYDOCK_VERSION, "print the version");
     add_train(app, commands);
+    add_resume(app, commands);
     add_evaluate(app, commands);
     CLI::App* data = app.add_subcommand("data", "look into data files, make them");
     add_data_info(*data, commands);
