@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <string>
@@ -71,6 +72,8 @@ int run(int argc, char** argv) {
 }
 
 int guarded(int argc, char** argv) {
+    // A file that may not grow is an error of the write, not the end of the program.
+    std::signal(SIGXFSZ, SIG_IGN);
     try {
         const int status = run(argc, argv);
         if (std::fflush(stdout) != 0) {

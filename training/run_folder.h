@@ -36,7 +36,7 @@ class RunFolder {
     void remove_partial_files() const;
 
     std::string path_;
-    int lock_ = -1;  // descriptor of the folder, held with flock
+    int lock_ = -1;                  // descriptor of the folder, held with flock
     std::vector<std::string> made_;  // folders that create() made, the deepest first
 };
 

@@ -106,10 +106,11 @@ void check_same_settings(const TrainOptions& now, const TensorFile& checkpoint,
 void check_same_data(const TrainingData& data, const TensorFile& checkpoint) {
     const std::string was = checkpoint.text("dataset_sha256");
     if (was == data.sha256) return;
-    throw Error(fmt::format("[resume] expected the data that the run was started with (SHA-256 "
-                            "{}), got others in '{}' ({}); put the file back, or name it with "
-                            "--dataset",
-                            was, data.path, data.sha256));
+    throw Error(
+        fmt::format("[resume] expected the data that the run was started with (SHA-256 "
+                    "{}), got others in '{}' ({}); put the file back, or name it with "
+                    "--dataset",
+                    was, data.path, data.sha256));
 }
 
 // The instruction set of the checkpoint, where this machine has it and nothing else was asked for.
@@ -126,9 +127,10 @@ std::string isa_for(const std::string& wanted) {
 void say_what_differs(const TensorFile& checkpoint, const Session& session, const Notice& notice) {
     const std::string isa = name_of(session.device().isa());
     if (checkpoint.text("isa") != isa) {
-        notice(fmt::format("the run was on {} kernels and goes on with {}: correct, but not bit "
-                           "for bit what it would have been",
-                           checkpoint.text("isa"), isa));
+        notice(
+            fmt::format("the run was on {} kernels and goes on with {}: correct, but not bit "
+                        "for bit what it would have been",
+                        checkpoint.text("isa"), isa));
     }
     if (checkpoint.text("build") != build_id()) {
         notice(

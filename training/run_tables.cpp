@@ -79,9 +79,10 @@ std::int64_t step_of(const std::string& row, const std::string& path) {
     std::string_view rest = row;
     std::int64_t step = 0;
     if (take_number(rest, step)) return step;
-    throw Error(fmt::format("[resume] expected a row of '{}' to begin with an update, got '{}'; "
-                            "take the row out",
-                            path, row));
+    throw Error(
+        fmt::format("[resume] expected a row of '{}' to begin with an update, got '{}'; "
+                    "take the row out",
+                    path, row));
 }
 
 void add_rows(CsvFile& file, std::int64_t step, const Evaluation& evaluation) {
@@ -103,9 +104,10 @@ std::map<std::int64_t, Evaluation> parse_evaluations(const std::vector<std::stri
         std::uint64_t seed = 0;
         if (!take_number(rest, step) || !take_number(rest, r.episode) || !take_number(rest, seed) ||
             !take_number(rest, r.episode_return) || !take_number(rest, r.length)) {
-            throw Error(fmt::format("[resume] expected rows of {} in '{}', got '{}'; take the row "
-                                    "out",
-                                    kEvaluationsHeader, path, row));
+            throw Error(
+                fmt::format("[resume] expected rows of {} in '{}', got '{}'; take the row "
+                            "out",
+                            kEvaluationsHeader, path, row));
         }
         r.score = envs::normalized_score(environment, r.episode_return);
         Evaluation& e = evaluations[step];

@@ -1,5 +1,5 @@
-// The tables of a run folder, metrics.csv and evaluations.csv: written row by row, and cut back to a
-// checkpoint when a run goes on. The first column of both is the update.
+// The tables of a run folder, metrics.csv and evaluations.csv: written row by row, and cut back to
+// a checkpoint when a run goes on. The first column of both is the update.
 #pragma once
 
 #include <cstdint>

@@ -46,6 +46,8 @@ class Run {
     void write_metrics();
     void report(bool evaluated);
     std::string kept() const;
+    template <class Work>
+    void writing(Work work) const;
     std::int64_t step() const { return session_.step(); }
     bool last() const { return step() == options_.steps; }
     bool due(std::int64_t every) const { return every > 0 && step() > 0 && step() % every == 0; }
@@ -179,6 +181,20 @@ std::string Run::kept() const {
                                          parts_.folder.path());
 }
 
+// Files that cannot be written end the run with a text that says how it can go on.
+template <class Work>
+void Run::writing(Work work) const {
+    try {
+        work();
+    } catch (const Error& error) {
+        throw Error(fmt::format("{}; {}{}", error.what(), kept(),
+                                saved_step_ < 0 ? ""
+                                                : fmt::format(": `drydock resume {}` goes on from "
+                                                              "there",
+                                                              parts_.folder.path())));
+    }
+}
+
 void Run::refuse_metric(const std::string& name, double value, std::int64_t update) const {
     throw Error(
         fmt::format("[train] expected finite metrics, got {} = {} in update {}; {}. Lower the "
@@ -193,7 +209,7 @@ void Run::write_metrics() {
         const double mean = logged_.mean(c);
         row += std::isnan(mean) ? "," : fmt::format(",{:.9g}", mean);
     }
-    metrics_file_->add(row);
+    writing([&] { metrics_file_->add(row); });
     logged_.clear();
 }
 
@@ -208,14 +224,17 @@ void Run::save() {
     const auto vector = [](const std::vector<double>& values) {
         return TensorData::of({std::ssize(values)}, std::span<const double>(values));
     };
-    // Rows that the checkpoint counts as written must be there after a power cut too.
-    metrics_file_->sync();
-    evaluations_file_->sync();
-    save_checkpoint(
-        parts_.folder.file("checkpoint.safetensors"), session_.state(), metadata,
-        {{"metric_sums", vector(logged_.sums())}, {"metric_counts", vector(logged_.counts())}});
-    saved_step_ = step();
-    write_tensor_file(parts_.folder.file("policy.safetensors"), policy_of(parts_));
+    const Tensors extra = {{"metric_sums", vector(logged_.sums())},
+                           {"metric_counts", vector(logged_.counts())}};
+    writing([&] {
+        // Rows that the checkpoint counts as written must be there after a power cut too.
+        metrics_file_->sync();
+        evaluations_file_->sync();
+        save_checkpoint(parts_.folder.file("checkpoint.safetensors"), session_.state(), metadata,
+                        extra);
+        saved_step_ = step();
+        write_tensor_file(parts_.folder.file("policy.safetensors"), policy_of(parts_));
+    });
 }
 
 // Scores the file that save() wrote.
@@ -226,7 +245,7 @@ void Run::evaluate() {
     options.seed = options_.seed;
     options.threads = options_.threads;
     const Evaluation e = evaluate_policy(parts_.folder.file("policy.safetensors"), options);
-    add_rows(*evaluations_file_, step(), e);
+    writing([&] { add_rows(*evaluations_file_, step(), e); });
     note(e, step());
 }
 
