@@ -87,8 +87,8 @@ class Locomotion final : public MujocoEnvironment {
                             "the episode's end; call reset first",
                             task_.name));
         }
-        const auto bad = std::find_if(action.begin(), action.end(),
-                                      [](float a) { return !std::isfinite(a); });
+        const auto bad =
+            std::find_if(action.begin(), action.end(), [](float a) { return !std::isfinite(a); });
         if (action.size() != controls_.size() || bad != action.end()) {
             throw Error(fmt::format("[{}] expected {} finite actions, got {}{}", task_.name,
                                     controls_.size(), action.size(),

@@ -1,6 +1,6 @@
-// The locomotion tasks hopper, halfcheetah and walker2d by the rules of gym's "v2", which D4RL's data
-// and scores rest on: one row per task, and each rule as a pure function of states. Nothing here
-// needs libmujoco.
+// The locomotion tasks hopper, halfcheetah and walker2d by the rules of gym's "v2", which D4RL's
+// data and scores rest on: one row per task, and each rule as a pure function of states. Nothing
+// here needs libmujoco.
 //
 // Sources: gym's v2 classes, and D4RL's gym_mujoco/gym_envs.py, whose wrapper clips actions.
 // gymnasium's v4 classes keep these rules, and the tests compare each with them; its v5 do not.

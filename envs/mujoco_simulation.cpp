@@ -20,9 +20,9 @@ namespace drydock::envs {
 namespace {
 
 // Errors of libmujoco. Its default handler ends the process, and a handler must not return. The
-// library is C: an exception may not pass through it, but there is nothing to destroy in its frames,
-// so a jump over them is sound. (Loading has C++ frames. There the library catches its own errors
-// and reports them; only running out of memory would come here, and cost a leak.)
+// library is C: an exception may not pass through it, but there is nothing to destroy in its
+// frames, so a jump over them is sound. (Loading has C++ frames. There the library catches its own
+// errors and reports them; only running out of memory would come here, and cost a leak.)
 thread_local std::jmp_buf* escape = nullptr;
 thread_local char error_text[512];
 void (*foreign_error_handler)(const char*) = nullptr;
@@ -88,10 +88,11 @@ std::string model_path(const MujocoTask& task) {
 
 void check_readable(const MujocoTask& task, const std::string& path) {
     if (std::ifstream(path).peek() != std::ifstream::traits_type::eof()) return;
-    throw Error(fmt::format("[{}] expected MuJoCo's model file {}, and there is none to read; run "
-                            "scripts/setup, which fetches it, or name its folder in "
-                            "DRYDOCK_MUJOCO_MODELS",
-                            task.name, path));
+    throw Error(
+        fmt::format("[{}] expected MuJoCo's model file {}, and there is none to read; run "
+                    "scripts/setup, which fetches it, or name its folder in "
+                    "DRYDOCK_MUJOCO_MODELS",
+                    task.name, path));
 }
 
 void check_shape(const MujocoTask& task, const mjModel& model, const std::string& path) {
@@ -99,12 +100,12 @@ void check_shape(const MujocoTask& task, const mjModel& model, const std::string
         model.na == 0 && model.opt.timestep == task.model_seconds) {
         return;
     }
-    throw Error(fmt::format("[{}] expected a model of {} positions, {} velocities, {} actuators and "
-                            "steps of {} s, got {}, {}, {} and {} s in {}; run scripts/setup, which "
-                            "fetches the right one",
-                            task.name, task.positions, task.velocities, task.actions,
-                            task.model_seconds, model.nq, model.nv, model.nu, model.opt.timestep,
-                            path));
+    throw Error(
+        fmt::format("[{}] expected a model of {} positions, {} velocities, {} actuators and "
+                    "steps of {} s, got {}, {}, {} and {} s in {}; run scripts/setup, which "
+                    "fetches the right one",
+                    task.name, task.positions, task.velocities, task.actions, task.model_seconds,
+                    model.nq, model.nv, model.nu, model.opt.timestep, path));
 }
 
 std::shared_ptr<const mjModel> parse_model(const MujocoTask& task, const std::string& path) {
@@ -113,9 +114,10 @@ std::shared_ptr<const mjModel> parse_model(const MujocoTask& task, const std::st
     mjModel* loaded = nullptr;
     guarded(task.name, [&] { loaded = mj_loadXML(path.c_str(), nullptr, text, sizeof text); });
     if (loaded == nullptr) {
-        throw Error(fmt::format("[{}] expected a model in {}, and MuJoCo says: {}; run "
-                                "scripts/setup, which fetches the right one",
-                                task.name, path, text));
+        throw Error(
+            fmt::format("[{}] expected a model in {}, and MuJoCo says: {}; run "
+                        "scripts/setup, which fetches the right one",
+                        task.name, path, text));
     }
     const std::shared_ptr<const mjModel> model(loaded, DeleteModel());
     check_shape(task, *model, path);
