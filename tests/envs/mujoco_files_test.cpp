@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include "base/error.h"
@@ -93,12 +94,51 @@ TEST_CASE("a MuJoCo model that is missing or wrong is an error that says what to
     fs::remove_all(folder);
 }
 
+// With room for 250 to 300 numbers on MuJoCo's stack, libmujoco 2.2.2 loads hopper and runs out of
+// room in a step, which by its own manners would end the process.
+TEST_CASE("an error inside MuJoCo's step is an Error, and a reset starts anew") {
+    const MujocoTask& hopper = *find_mujoco_task("hopper");
+    if (skipped(hopper)) return;
+    const char* usual = std::getenv("DRYDOCK_MUJOCO_MODELS");
+    const fs::path models = usual != nullptr ? usual : DRYDOCK_TEST_MUJOCO_MODELS;
+    std::stringstream model;
+    model << std::ifstream(models / "hopper.xml").rdbuf();
+    const std::string text = model.str(), head = "<mujoco model=\"hopper\">";
+    REQUIRE(says(text, head));
+    const std::size_t behind_head = text.find(head) + head.size();
+    const fs::path folder = fs::temp_directory_path() / "drydock-mujoco-error-test";
+    const std::vector<float> still(3);
+    std::vector<float> observation(11);
+    int failures = 0;
+    for (int room = 250; room <= 300; room += 10) {
+        const fs::path small = folder / std::to_string(room);
+        fs::create_directories(small);
+        std::ofstream(small / "hopper.xml") << std::string(text).insert(
+            behind_head, "<size nstack=\"" + std::to_string(room) + "\"/>");
+        const ModelsFolder elsewhere(small);
+        if (says(mujoco_obstacle(hopper), "Stack overflow")) continue;  // too small to load
+        const auto environment = make_mujoco(hopper);
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            environment->reset(0, 0, observation);
+            try {
+                environment->step(still, observation);
+            } catch (const Error& error) {
+                CHECK(says(error.what(), "MuJoCo failed: Stack overflow"));
+                CHECK_THROWS_AS(environment->step(still, observation), Error);  // no episode runs
+                ++failures;
+            }
+        }
+    }
+    CHECK(failures >= 4);
+    fs::remove_all(folder);
+}
+
 // About 500 rows spread over each file, written by MuJoCo 3.3.7 in float32: the state is known to
-// 6e-8 of itself, which stiff contacts amplify. Measured: median 5e-7 and less, 99th percentile 2e-5,
-// largest 9e-5 (hopper: 1e-6).
+// 6e-8 of itself, which stiff contacts amplify. Measured: median 5e-7 and less, 99th percentile
+// 2e-5, largest 9e-5 (hopper: 1e-6).
 TEST_CASE("a MuJoCo step from a row of recorded data gives the recorded reward and observation") {
-    for (const char* file : {"hopper-medium-expert-v4", "halfcheetah-medium-replay-v4",
-                             "walker2d-medium-replay-v4"}) {
+    for (const char* file :
+         {"hopper-medium-expert-v4", "halfcheetah-medium-replay-v4", "walker2d-medium-replay-v4"}) {
         const fs::path path = data_folder() / (std::string(file) + ".hdf5");
         if (!fs::exists(path)) {
             MESSAGE("skipped: no " << std::string(file) << "; set DRYDOCK_DATA to its folder");
@@ -119,13 +159,12 @@ TEST_CASE("a MuJoCo step from a row of recorded data gives the recorded reward a
             MujocoState state;
             if (!state_of(task, std::span(d.observations).subspan(r * S, S), state)) continue;
             environment->set_state(state.qpos, state.qvel);
-            const StepResult step =
-                environment->step(std::span(d.actions).subspan(r * A, A), got);
+            const StepResult step = environment->step(std::span(d.actions).subspan(r * A, A), got);
             CHECK(step.terminal == (d.terminals[r] != 0));
             double worst = std::abs(step.reward - double{d.rewards[r]});
             for (std::size_t j = 0; j < S; ++j) {
-                worst = std::max(worst, std::abs(double{got[j]} -
-                                                 double{d.next_observations[r * S + j]}));
+                worst = std::max(worst,
+                                 std::abs(double{got[j]} - double{d.next_observations[r * S + j]}));
             }
             differences.push_back(worst);
         }

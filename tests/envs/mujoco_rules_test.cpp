@@ -96,9 +96,9 @@ TEST_CASE("MuJoCo rules: no number of a state may be infinite or none, but halfc
         CHECK_FALSE(mujoco_terminal(task, qpos, qvel));
         for (double& number : state) {
             const double kept = number;
-            for (const double bad : {std::numeric_limits<double>::quiet_NaN(),
-                                     std::numeric_limits<double>::infinity(),
-                                     -std::numeric_limits<double>::infinity()}) {
+            for (const double bad :
+                 {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+                  -std::numeric_limits<double>::infinity()}) {
                 number = bad;
                 CHECK(mujoco_terminal(task, qpos, qvel) == task.terminates);
             }

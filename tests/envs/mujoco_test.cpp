@@ -48,8 +48,7 @@ Trajectory play(Environment& environment, std::uint64_t seed, std::uint64_t epis
 double largest_difference(const std::vector<double>& got, const std::vector<double>& want) {
     double largest = 0;
     for (std::size_t i = 0; i < want.size(); ++i) {
-        largest = std::max(largest,
-                           std::abs(got[i] - want[i]) / std::max(1.0, std::abs(want[i])));
+        largest = std::max(largest, std::abs(got[i] - want[i]) / std::max(1.0, std::abs(want[i])));
     }
     return largest;
 }
@@ -70,8 +69,8 @@ bool says(const std::string& text, const char* part) {
 
 }  // namespace
 
-// The rows were recorded on MuJoCo 3.2.3. Measured on libmujoco 2.2.2, the largest difference relative
-// to max(1, |number|) was 3e-15 in hopper, 2e-13 in halfcheetah and 8e-13 in walker2d.
+// The rows were recorded on MuJoCo 3.2.3. Measured on libmujoco 2.2.2, the largest difference
+// relative to max(1, |number|) was 3e-15 in hopper, 2e-13 in halfcheetah and 8e-13 in walker2d.
 TEST_CASE("a MuJoCo step is gymnasium's from the same state and action") {
     for (const MujocoTask& task : mujoco_tasks()) {
         if (skipped(task)) continue;
@@ -108,8 +107,7 @@ TEST_CASE("a MuJoCo episode is a function of seed, episode and actions, whatever
         play(*used, 5, 4, 150);
         CHECK(play(*used, 5, 3, 200) == want);
         // A simulation that was given up, and one that stands elsewhere in full motion.
-        std::vector<float> observation(
-            static_cast<std::size_t>(used->info().observation_size));
+        std::vector<float> observation(static_cast<std::size_t>(used->info().observation_size));
         const std::vector<double> qpos(static_cast<std::size_t>(task.positions), 0.5);
         std::vector<double> qvel(qpos.size(), 50);
         used->set_state(qpos, qvel, 500);
@@ -146,7 +144,8 @@ TEST_CASE("MuJoCo episodes on several threads are those on one") {
     }
 }
 
-TEST_CASE("MuJoCo episodes end by their rules: 1000 steps are a timeout, unless the last is terminal") {
+TEST_CASE(
+    "MuJoCo episodes end by their rules: 1000 steps are a timeout, unless the last is terminal") {
     for (const MujocoTask& task : mujoco_tasks()) {
         if (skipped(task)) continue;
         CAPTURE(std::string(task.name));
@@ -201,7 +200,8 @@ TEST_CASE("actions beyond the bounds are the bounds, for physics and reward") {
     }
 }
 
-TEST_CASE("a simulation that MuJoCo gives up ends hopper and walker2d, and is halfcheetah's error") {
+TEST_CASE(
+    "a simulation that MuJoCo gives up ends hopper and walker2d, and is halfcheetah's error") {
     const auto folder = std::filesystem::temp_directory_path() / "drydock-mujoco-log-test";
     std::filesystem::create_directories(folder);
     const auto here = std::filesystem::current_path();
