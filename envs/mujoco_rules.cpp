@@ -35,7 +35,7 @@ constexpr MujocoTask kHalfcheetah = {
     .normal_reset_velocities = true,
     .reference_min = -280.178953,
     .reference_max = 12135.0,
-    .random_return = 0,
+    .random_return = -285.43,
 };
 
 constexpr MujocoTask kHopper = {
@@ -58,7 +58,7 @@ constexpr MujocoTask kHopper = {
     .normal_reset_velocities = false,
     .reference_min = -20.272305,
     .reference_max = 3234.3,
-    .random_return = 0,
+    .random_return = 18.48,
 };
 
 constexpr MujocoTask kWalker2d = {
@@ -81,7 +81,7 @@ constexpr MujocoTask kWalker2d = {
     .normal_reset_velocities = false,
     .reference_min = 1.629008,
     .reference_max = 4592.3,
-    .random_return = 0,
+    .random_return = 2.63,
 };
 
 constexpr MujocoTask kTasks[] = {kHalfcheetah, kHopper, kWalker2d};

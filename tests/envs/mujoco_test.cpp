@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "envs/behaviour.h"
 #include "tests/envs/mujoco_rows.h"
 
 namespace drydock::envs {
@@ -182,6 +183,37 @@ TEST_CASE("halfcheetah runs for exactly 1000 steps") {
     CHECK(t.rewards.size() == 1000);
     CHECK(t.timeout);
     CHECK_FALSE(t.terminal);
+}
+
+TEST_CASE("the documented mean returns of random MuJoCo behaviour are what seed 0 gives") {
+    for (const MujocoTask& task : mujoco_tasks()) {
+        if (skipped(task)) continue;
+        CAPTURE(std::string(task.name));
+        const auto environment = make_mujoco(task);
+        const EnvironmentInfo& info = environment->info();
+        const auto behaviour = make_behaviour(info, "random", 1000);
+        std::vector<float> observation(static_cast<std::size_t>(info.observation_size));
+        std::vector<float> action(static_cast<std::size_t>(info.action_size));
+        // A halfcheetah's episode is 50 times as long as a random hopper's.
+        const std::uint64_t episodes = task.terminates ? 1000 : 30;
+        double mean = 0, square = 0;
+        for (std::uint64_t episode = 0; episode < episodes; ++episode) {
+            environment->reset(0, episode, observation);
+            StepResult result;
+            double sum = 0;
+            for (std::uint64_t step = 0; !result.terminal && !result.timeout; ++step) {
+                behaviour->act(observation, 0, episode, step, action);
+                result = environment->step(action, observation);
+                sum += result.reward;
+            }
+            mean += sum / static_cast<double>(episodes);
+            square += sum * sum / static_cast<double>(episodes);
+        }
+        // Another version of MuJoCo gives other episodes of the same kind.
+        const double error = std::sqrt((square - mean * mean) / static_cast<double>(episodes));
+        CHECK(std::abs(mean - task.random_return) < 5 * error);
+        CHECK(list_behaviours(info).front().mean_return == task.random_return);
+    }
 }
 
 TEST_CASE("actions beyond the bounds are the bounds, for physics and reward") {
