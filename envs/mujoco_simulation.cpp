@@ -119,7 +119,7 @@ std::shared_ptr<const mjModel> parse_model(const MujocoTask& task, const std::st
                         "scripts/setup, which fetches the right one",
                         task.name, path, text));
     }
-    const std::shared_ptr<const mjModel> model(loaded, DeleteModel());
+    std::shared_ptr<const mjModel> model(loaded, DeleteModel());
     check_shape(task, *model, path);
     return model;
 }
