@@ -82,12 +82,11 @@ int collect(const Options& options) {
 std::string list_behaviours() {
     std::string text = "Behaviours, with their mean return over many episodes where it is known\n";
     for (const std::string& name : envs::list_environments()) {
-        const auto environment = envs::make_environment(name);
-        for (const envs::BehaviourInfo& b : envs::list_behaviours(environment->info())) {
+        for (const envs::BehaviourInfo& b : envs::list_behaviours(envs::environment_info(name))) {
             const std::string mean =
                 b.mean_return ? fmt::format("{:.0f}", *b.mean_return) : std::string("-");
-            text += fmt::format("  {:<10} {:<14} {:>6}  {}\n", name, b.name, mean,
-                                wrap(b.description, 62, 36));
+            text += fmt::format("  {:<11} {:<14} {:>6}  {}\n", name, b.name, mean,
+                                wrap(b.description, 61, 37));
         }
     }
     return text;

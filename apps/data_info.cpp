@@ -58,7 +58,7 @@ void find_environment(const Options& options, FileFacts& facts) {
         name = stored->second;
         facts.environment_source = "named in the file";
     }
-    facts.environment = envs::make_environment(name)->info();
+    facts.environment = envs::environment_info(name);
     const envs::EnvironmentInfo& info = *facts.environment;
     if (info.observation_size != facts.dataset.observation_size ||
         info.action_size != facts.dataset.action_size) {

@@ -37,7 +37,7 @@ std::int64_t count_fallbacks(const training::Evaluation& evaluation) {
 }
 
 void print_page(const std::string& policy, const training::Evaluation& evaluation) {
-    const std::string note = envs::make_environment(evaluation.environment)->info().score_note;
+    const std::string note = envs::environment_info(evaluation.environment).score_note;
     print_heading(policy);
     Facts facts = {
         {"environment", fmt::format("{}, {} episodes of seed {}", evaluation.environment,

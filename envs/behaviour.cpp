@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/philox.h"
 #include "envs/behaviours.h"
+#include "envs/mujoco_rules.h"
 
 namespace drydock::envs {
 namespace {
@@ -47,7 +48,9 @@ class Mixture final : public Behaviour {
 };
 
 std::vector<BehaviourEntry> generic_behaviours(const EnvironmentInfo& environment) {
-    return {{{"random", "uniform actions within the bounds", std::nullopt},
+    const MujocoTask* task = find_mujoco_task(environment.name);
+    const auto mean = task != nullptr ? std::optional(task->random_return) : std::nullopt;
+    return {{{"random", "uniform actions within the bounds", mean},
              [environment](std::uint64_t) { return make_random_behaviour(environment); }}};
 }
 

@@ -3,10 +3,16 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "envs/mujoco.h"
+#include "envs/mujoco_rules.h"
 #include "envs/pendulum.h"
 
 namespace drydock::envs {
 namespace {
+
+std::unique_ptr<Environment> make_locomotion(const char* name) {
+    return make_mujoco(*find_mujoco_task(name));
+}
 
 struct Entry {
     const char* name;
@@ -15,7 +21,10 @@ struct Entry {
 
 // A new environment gets a line here, in alphabetical order.
 constexpr Entry kEnvironments[] = {
+    {"halfcheetah", [] { return make_locomotion("halfcheetah"); }},
+    {"hopper", [] { return make_locomotion("hopper"); }},
     {"pendulum", make_pendulum},
+    {"walker2d", [] { return make_locomotion("walker2d"); }},
 };
 
 }  // namespace
@@ -34,6 +43,11 @@ std::unique_ptr<Environment> make_environment(const std::string& name) {
     }
     throw Error(fmt::format("[environment] expected one of {}, got \"{}\"", known, name),
                 ErrorKind::usage);
+}
+
+EnvironmentInfo environment_info(const std::string& name) {
+    if (const MujocoTask* task = find_mujoco_task(name)) return mujoco_info(*task);
+    return make_environment(name)->info();
 }
 
 std::vector<std::string> list_environments() {

@@ -53,7 +53,11 @@ class Environment {
 // A new environment of that name; throws drydock::Error (usage) that lists the known names.
 std::unique_ptr<Environment> make_environment(const std::string& name);
 
-// Known names, sorted.
+// What make_environment(name)->info() says, also where the environment's simulator is not installed
+// and making one would throw.
+EnvironmentInfo environment_info(const std::string& name);
+
+// Known names, sorted; those of optional parts that are not installed too.
 std::vector<std::string> list_environments();
 
 }  // namespace drydock::envs
