@@ -218,8 +218,8 @@ void Run::write_metrics() {
 }
 
 TensorFile Run::policy() {
-    Provenance provenance{
-        options_.algorithm, options_.preset, options_.environment, options_.seed, {}};
+    const std::string environment = environment_ ? environment_->info().name : "";
+    Provenance provenance{options_.algorithm, options_.preset, environment, options_.seed, {}};
     return make_policy_file(session_, data_, provenance);
 }
 
@@ -281,7 +281,7 @@ void Run::write_result() {
     r["preset_for"] = options_.preset_for;
     r["dataset"] = data_.name;
     r["dataset_sha256"] = data_.sha256;
-    r["environment"] = environment_ ? nlohmann::json(options_.environment) : nlohmann::json();
+    r["environment"] = environment_ ? nlohmann::json(environment_->info().name) : nlohmann::json();
     r["steps"] = result_.steps;
     r["stopped"] = result_.stopped;
     r["seed"] = options_.seed;
