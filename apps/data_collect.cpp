@@ -254,7 +254,7 @@ void add_data_collect(CLI::App& parent, Commands& commands) {
                "\nExamples\n"
                "  drydock data collect --environment pendulum --behaviour mixed --episodes 200 "
                "--seed 1 -o p.hdf5\n"
-               "  drydock data collect --environment pendulum --policy runs/p --noise 0,0.1,0.3 "
+               "  drydock data collect --environment pendulum --policy runs/p --noise 0,0.1 "
                "--steps 1e5 -o q.hdf5";
     });
     commands.push_back({app, [options] { return collect(*options); }});
