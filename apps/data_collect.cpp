@@ -1,12 +1,13 @@
-// drydock data collect: lets a behaviour act in a simulator and writes what happened.
+// drydock data collect: lets a policy or a behaviour act in a simulator and writes what happened.
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 
 #include "apps/command.h"
 #include "apps/format.h"
+#include "apps/interrupt.h"
+#include "apps/progress.h"
 #include "base/error.h"
 #include "data/d4rl.h"
 #include "data/statistics.h"
@@ -15,6 +16,8 @@
 
 namespace drydock::apps {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 struct Options {
     training::CollectOptions collect;
@@ -38,45 +41,145 @@ void check_target(const Options& options) {
     }
 }
 
-// One plain line on a terminal that goes away; nothing elsewhere.
-void say_collecting(const Options& options) {
-    if (!on_terminal()) return;
-    const bool by_episode = options.collect.episodes > 0;
-    fmt::print("collecting {} {} ...",
-               grouped(by_episode ? options.collect.episodes : options.collect.steps),
-               by_episode ? "episodes" : "steps");
-    std::fflush(stdout);
+void show(ProgressLine& line, const training::CollectOptions& options,
+          const training::CollectProgress& progress) {
+    const bool by_episodes = options.episodes > 0;
+    const std::int64_t total = by_episodes ? options.episodes : options.steps;
+    const std::int64_t done = std::min(total, by_episodes ? progress.episodes : progress.rows);
+    if (done == 0 || progress.seconds <= 0) return;
+    const double rate = static_cast<double>(done) / progress.seconds;
+    line.update(done, rate, static_cast<double>(total - done) / rate,
+                by_episodes ? fmt::format("  {} rows", grouped(progress.rows))
+                            : fmt::format("  {} episodes", grouped(progress.episodes)));
+}
+
+training::Collected play(const Options& options) {
+    const training::CollectOptions& o = options.collect;
+    ProgressLine line(std::max(o.episodes, o.steps), o.episodes > 0 ? "episodes" : "rows");
+    training::CollectCallbacks callbacks;
+    callbacks.progress = [&](const training::CollectProgress& p) { show(line, o, p); };
+    callbacks.stop = &catch_interrupts(
+        "\ndrydock: stopping; the episodes that are complete will be written; once more to kill\n");
+    training::Collected collected = training::collect_episodes(o, callbacks);
+    if (collected.episodes == 0) {
+        throw Error(fmt::format("stopped before the first episode was complete; {} was not written",
+                                options.out));
+    }
+    return collected;
+}
+
+// Returns of the complete episodes that had one level of noise.
+struct Level {
+    double noise = 0;
+    data::Summary returns;
+};
+
+std::vector<Level> returns_by_level(const training::CollectOptions& options,
+                                    const data::Dataset& dataset) {
+    std::vector<std::vector<double>> returns(options.noise.size());
+    if (returns.empty()) return {};
+    std::size_t index = 0;
+    for (const data::Episode& episode : data::cut_episodes(dataset)) {
+        const std::size_t level = index++ % returns.size();
+        if (episode.complete) returns[level].push_back(data::return_of(dataset, episode));
+    }
+    std::vector<Level> levels;
+    for (std::size_t i = 0; i < returns.size(); ++i) {
+        levels.push_back({options.noise[i], data::summarize(returns[i])});
+    }
+    return levels;
+}
+
+std::string return_text(const data::Summary& returns) {
+    if (returns.count == 0) return "no complete episode";
+    return fmt::format("{:.2f} ± {:.2f}, from {:.2f} to {:.2f}", returns.mean, returns.std,
+                       returns.min, returns.max);
+}
+
+std::string attribute(const data::Dataset& dataset, const std::string& name) {
+    const auto found = dataset.attributes.find(name);
+    return found == dataset.attributes.end() ? "" : found->second;
+}
+
+std::string who(const data::Dataset& dataset) {
+    const std::string policy = attribute(dataset, "policy");
+    return policy.empty() ? "behaviour " + attribute(dataset, "behaviour") : "policy " + policy;
+}
+
+void print_warnings(const Options& options, const training::Collected& collected) {
+    if (collected.stopped) {
+        print_warning(fmt::format("stopped: {} holds the first {} episodes, all of them whole",
+                                  options.out, grouped(collected.episodes)));
+    }
+    if (collected.fallbacks > 0) {
+        print_warning(
+            fmt::format("{} of {} rows had a value that is not finite inside the policy: "
+                        "it repeated its last action there",
+                        grouped(collected.fallbacks), grouped(collected.dataset.rows)));
+    }
+}
+
+void print_page(const Options& options, const training::Collected& collected,
+                const data::DatasetStatistics& statistics, const std::vector<Level>& levels) {
+    const data::Dataset& dataset = collected.dataset;
+    print_heading(options.out);
+    Facts facts = {{"from", fmt::format("{} in {}, seed {}", who(dataset),
+                                        attribute(dataset, "env"), options.collect.seed)},
+                   {"rows", fmt::format("{} in {} episodes", grouped(statistics.rows),
+                                        grouped(statistics.episodes))},
+                   {"return", return_text(statistics.returns)}};
+    for (const Level& level : levels) {
+        facts.emplace_back(fmt::format("  noise {}", level.noise), return_text(level.returns));
+    }
+    if (options.collect.random_steps > 0) {
+        facts.emplace_back("random", percent(options.collect.random_steps) + " of the steps");
+    }
+    facts.emplace_back("size", byte_size(std::filesystem::file_size(options.out)));
+    print_facts(facts);
+    print_warnings(options, collected);
+}
+
+// Null for what does not apply.
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json json_of(const Options& options, const training::Collected& collected,
+             const data::DatasetStatistics& statistics, const std::vector<Level>& levels) {
+    const data::Dataset& dataset = collected.dataset;
+    Json by_noise = Json::array();
+    for (const Level& level : levels) {
+        const bool any = level.returns.count > 0;
+        by_noise.push_back({{"noise", level.noise},
+                            {"complete_episodes", level.returns.count},
+                            {"return_mean", any ? Json(level.returns.mean) : Json(nullptr)},
+                            {"return_std", any ? Json(level.returns.std) : Json(nullptr)}});
+    }
+    return {{"file", options.out},
+            {"environment", attribute(dataset, "env")},
+            {"behaviour", text_or_null(attribute(dataset, "behaviour"))},
+            {"policy", text_or_null(attribute(dataset, "policy"))},
+            {"policy_sha256", text_or_null(attribute(dataset, "policy_sha256"))},
+            {"random_steps", options.collect.random_steps},
+            {"seed", options.collect.seed},
+            {"rows", statistics.rows},
+            {"episodes", statistics.episodes},
+            {"return_mean", json_number(statistics.returns.mean)},
+            {"return_std", json_number(statistics.returns.std)},
+            {"by_noise", by_noise},
+            {"fallbacks", collected.fallbacks},
+            {"stopped", collected.stopped}};
 }
 
 int collect(const Options& options) {
     check_target(options);
-    say_collecting(options);
-    const data::Dataset dataset = training::collect(options.collect);
-    data::write_d4rl(options.out, dataset);
-    if (on_terminal()) fmt::print("\r\033[K");
-    const data::DatasetStatistics statistics = data::compute_statistics(dataset);
-    print_heading(options.out);
-    print_facts({{"from", fmt::format("behaviour {} in {}, seed {}", options.collect.behaviour,
-                                      options.collect.environment, options.collect.seed)},
-                 {"rows", fmt::format("{} in {} episodes", grouped(statistics.rows),
-                                      grouped(statistics.episodes))},
-                 {"return", statistics.returns.count == 0
-                                ? "no complete episode"
-                                : fmt::format("{:.2f} ± {:.2f}, from {:.2f} to {:.2f}",
-                                              statistics.returns.mean, statistics.returns.std,
-                                              statistics.returns.min, statistics.returns.max)},
-                 {"size", byte_size(std::filesystem::file_size(options.out))}});
+    const training::Collected collected = play(options);
+    data::write_d4rl(options.out, collected.dataset);
+    const data::DatasetStatistics statistics = data::compute_statistics(collected.dataset);
+    const std::vector<Level> levels = returns_by_level(options.collect, collected.dataset);
+    print_page(options, collected, statistics, levels);
     if (!options.json.empty()) {
-        write_json(options.json, {{"file", options.out},
-                                  {"environment", options.collect.environment},
-                                  {"behaviour", options.collect.behaviour},
-                                  {"seed", options.collect.seed},
-                                  {"rows", statistics.rows},
-                                  {"episodes", statistics.episodes},
-                                  {"return_mean", json_number(statistics.returns.mean)},
-                                  {"return_std", json_number(statistics.returns.std)}});
+        write_json(options.json, json_of(options, collected, statistics, levels));
     }
-    return 0;
+    return collected.stopped ? 1 : 0;
 }
 
 std::string list_behaviours() {
@@ -92,36 +195,56 @@ std::string list_behaviours() {
     return text;
 }
 
+void add_actor(CLI::App& app, training::CollectOptions& o) {
+    add_value(app, "--policy", o.policy, "FILE", "who acts: a policy file, or a run folder");
+    add_value(app, "--behaviour", o.behaviour, "NAME",
+              "who acts, see below (default mixed where there is one, else random)");
+    app.add_option("--noise", o.noise,
+                   "Gaussian noise on the actions, deviation in units of their half range; of "
+                   "several levels, episode i takes number i modulo their count")
+        ->type_name("X,...")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    add_value(app, "--random-steps", o.random_steps, "SHARE",
+              "share of the steps, 0 to 1, whose action is uniform instead");
+}
+
+void add_amounts(CLI::App& app, training::CollectOptions& o) {
+    app.add_option("--episodes", o.episodes, "whole episodes to record; this or --steps")
+        ->type_name("N")
+        ->transform(whole_number(1));
+    app.add_option("--steps", o.steps, "rows to record; the last episode may be cut")
+        ->type_name("N")
+        ->transform(whole_number(1));
+    add_value(app, "--seed", o.seed, "N", "seed of starts, behaviour and noise")
+        ->transform(whole_number(0));
+    add_value(app, "--threads", o.threads, "N",
+              "threads, 0 for all cores; the file does not depend on it")
+        ->transform(whole_number(0));
+}
+
 }  // namespace
 
 void add_data_collect(CLI::App& parent, Commands& commands) {
     auto options = std::make_shared<Options>();
-    training::CollectOptions& o = options->collect;
     CLI::App* app = parent.add_subcommand("collect", "make a data file from a simulator");
-    add_value(*app, "--environment", o.environment, "NAME",
-              fmt::format("simulator: {}", fmt::join(envs::list_environments(), ", ")))
+    add_value(*app, "--environment", options->collect.environment, "NAME",
+              fmt::format("simulator: {}, or your own as ./FILE.so",
+                          fmt::join(envs::list_environments(), ", ")))
         ->required();
     add_value(*app, "-o,--out", options->out, "FILE", "file to write, HDF5 in D4RL's layout")
         ->required();
-    add_value(*app, "--behaviour", o.behaviour, "NAME", "who acts, see below");
-    app->add_option("--episodes", o.episodes, "whole episodes to record; this or --steps")
-        ->type_name("N")
-        ->transform(whole_number(1));
-    app->add_option("--steps", o.steps, "rows to record; the last episode may be cut")
-        ->type_name("N")
-        ->transform(whole_number(1));
-    add_value(*app, "--seed", o.seed, "N", "seed of starts and behaviour")
-        ->transform(whole_number(0));
-    add_value(*app, "--threads", o.threads, "N",
-              "threads, 0 for all cores; the file does not depend on it")
-        ->transform(whole_number(0));
+    add_actor(*app, options->collect);
+    add_amounts(*app, options->collect);
     app->add_flag("--overwrite", options->overwrite, "replace the file if it exists");
     add_value(*app, "--json", options->json, "FILE", "write the same facts for programs");
     app->footer([] {
         return list_behaviours() +
-               "\nExample\n"
+               "\nExamples\n"
                "  drydock data collect --environment pendulum --behaviour mixed --episodes 200 "
-               "--seed 1 -o p.hdf5";
+               "--seed 1 -o p.hdf5\n"
+               "  drydock data collect --environment pendulum --policy runs/p --noise 0,0.1 "
+               "--steps 1e5 -o q.hdf5";
     });
     commands.push_back({app, [options] { return collect(*options); }});
 }

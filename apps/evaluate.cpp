@@ -36,8 +36,9 @@ std::int64_t count_fallbacks(const training::Evaluation& evaluation) {
     return count;
 }
 
-void print_page(const std::string& policy, const training::Evaluation& evaluation) {
-    const std::string note = envs::environment_info(evaluation.environment).score_note;
+// `note` says where the references of the score come from.
+void print_page(const std::string& policy, const std::string& note,
+                const training::Evaluation& evaluation) {
     print_heading(policy);
     Facts facts = {
         {"environment", fmt::format("{}, {} episodes of seed {}", evaluation.environment,
@@ -87,7 +88,9 @@ Json json_of(const std::string& policy, const training::Evaluation& evaluation) 
 int evaluate(const Options& options) {
     const training::Evaluation evaluation =
         training::evaluate_policy(options.policy, options.evaluation);
-    print_page(options.policy, evaluation);
+    const envs::EnvironmentInfo environment =
+        envs::environment_info(options.evaluation.environment);
+    print_page(options.policy, environment.score_note, evaluation);
     if (options.verbose) print_episodes(evaluation);
     if (!options.json.empty()) write_json(options.json, json_of(options.policy, evaluation));
     return 0;
@@ -102,7 +105,8 @@ void add_evaluate(CLI::App& parent, Commands& commands) {
         ->required()
         ->group("Arguments");
     add_value(*app, "--environment", options->evaluation.environment, "NAME",
-              fmt::format("simulator: {}", fmt::join(envs::list_environments(), ", ")))
+              fmt::format("simulator: {}, or your own as ./FILE.so",
+                          fmt::join(envs::list_environments(), ", ")))
         ->required();
     add_value(*app, "--episodes", options->evaluation.episodes, "N", "episodes to play")
         ->transform(whole_number(1));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 #include "apps/command.h"
@@ -75,12 +74,6 @@ void print_provenance(const TensorFile& file) {
     print_facts(facts);
 }
 
-// A run folder stands for the policy in it.
-std::string file_of(const std::string& path) {
-    if (!std::filesystem::is_directory(path)) return path;
-    return (std::filesystem::path(path) / "policy.safetensors").string();
-}
-
 int inspect(const std::string& path) {
     const Bytes bytes = read_bytes(path);
     const training::LoadedPolicy policy(bytes, path);
@@ -122,7 +115,7 @@ void add_policy_inspect(CLI::App& parent, Commands& commands) {
     auto path = std::make_shared<std::string>();
     CLI::App* app = add_one(parent, "inspect", "show what a policy file holds and needs", *path,
                             "drydock policy inspect runs/p/policy.safetensors");
-    commands.push_back({app, [path] { return inspect(file_of(*path)); }});
+    commands.push_back({app, [path] { return inspect(training::policy_file(*path)); }});
 }
 
 void add_policy_selftest(CLI::App& parent, Commands& commands) {
@@ -130,7 +123,7 @@ void add_policy_selftest(CLI::App& parent, Commands& commands) {
     CLI::App* app =
         add_one(parent, "selftest", "check that the policy acts here as it did where it was made",
                 *path, "drydock policy selftest runs/p/policy.safetensors");
-    commands.push_back({app, [path] { return self_test(file_of(*path)); }});
+    commands.push_back({app, [path] { return self_test(training::policy_file(*path)); }});
 }
 
 }  // namespace drydock::apps

@@ -1,13 +1,11 @@
 #include "apps/run_page.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <csignal>
 #include <filesystem>
 
 #include "apps/format.h"
+#include "apps/interrupt.h"
 #include "apps/progress.h"
 
 namespace drydock::apps {
@@ -18,23 +16,8 @@ using training::Progress;
 using training::TrainOptions;
 using training::TrainResult;
 
-std::atomic<bool> stop_requested{false};
-
-// The handler is taken back by the first signal: the second one kills.
-void on_interrupt(int) {
-    constexpr char kText[] =
-        "\ndrydock: stopping after the updates in flight and saving; once more to kill\n";
-    stop_requested = true;
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText, sizeof kText - 1);
-}
-
-void catch_interrupts() {
-    struct sigaction action {};
-    action.sa_handler = on_interrupt;
-    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-}
+constexpr const char* kStopping =
+    "\ndrydock: stopping after the updates in flight and saving; once more to kill\n";
 
 std::string describe(const Evaluation& evaluation) {
     std::string text =
@@ -123,8 +106,7 @@ int show_run(const TrainOptions& options, const std::function<void()>& print_top
         started = true;
         line.print_line("  " + wrap(text, 96, 2));
     };
-    callbacks.stop = &stop_requested;
-    catch_interrupts();
+    callbacks.stop = &catch_interrupts(kStopping);
     const TrainResult result = work(callbacks);
     line.finish();
     print_summary(options, result);

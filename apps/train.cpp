@@ -56,7 +56,8 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
            "HDF5 file in D4RL's layout; needed here or in --config")
         ->group("Data");
     member("--environment", &TrainOptions::environment, "NAME",
-           fmt::format("simulator that scores the policy: {}; without one nothing is scored",
+           fmt::format("simulator that scores the policy: {}, or your own as ./FILE.so; without "
+                       "one nothing is scored",
                        fmt::join(envs::list_environments(), ", ")))
         ->group("Data");
     member("--preset", &TrainOptions::preset, "NAME",

@@ -6,6 +6,7 @@
 #include "envs/mujoco.h"
 #include "envs/mujoco_rules.h"
 #include "envs/pendulum.h"
+#include "envs/plugin.h"
 
 namespace drydock::envs {
 namespace {
@@ -36,12 +37,15 @@ std::optional<double> normalized_score(const EnvironmentInfo& info, double episo
 }
 
 std::unique_ptr<Environment> make_environment(const std::string& name) {
+    if (is_plugin(name)) return make_plugin(name);
     std::string known;
     for (const Entry& entry : kEnvironments) {
         if (name == entry.name) return entry.make();
         known += (known.empty() ? "" : ", ") + std::string(entry.name);
     }
-    throw Error(fmt::format("[environment] expected one of {}, got \"{}\"", known, name),
+    throw Error(fmt::format("[environment] expected one of {}, or your own as ./FILE.so, got "
+                            "\"{}\"",
+                            known, name),
                 ErrorKind::usage);
 }
 

@@ -50,7 +50,8 @@ class Environment {
     virtual StepResult step(std::span<const float> action, std::span<float> observation) = 0;
 };
 
-// A new environment of that name; throws drydock::Error (usage) that lists the known names.
+// A new environment of that name, or of a shared object (envs/plugin.h); throws drydock::Error
+// (usage) that lists the known names.
 std::unique_ptr<Environment> make_environment(const std::string& name);
 
 // What make_environment(name)->info() says, also where the environment's simulator is not installed

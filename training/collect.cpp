@@ -3,95 +3,237 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
+#include <chrono>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
 
 #include "base/error.h"
-#include "envs/behaviour.h"
+#include "core/safetensors.h"
 #include "envs/environment.h"
+#include "envs/plugin.h"
+#include "training/collect_actor.h"
 #include "training/parallel.h"
 
 namespace drydock::training {
 namespace {
 
-// One episode per thread at a time, each into a data set of its own.
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kReportSteps = 256;  // within an episode
+
+// One episode, or the exception that ended it.
+struct Played {
+    data::Dataset rows;
+    std::vector<std::int64_t> fallbacks;  // steps
+    std::exception_ptr failure;
+};
+
+template <class T>
+void append(std::vector<T>& to, const std::vector<T>& from, std::int64_t count) {
+    to.insert(to.end(), from.begin(), from.begin() + count);
+}
+
+// Puts episodes, which end in any order, one after the other, and says which to play next.
+class Sequence {
+  public:
+    Sequence(const CollectOptions& options, const CollectCallbacks& callbacks, Collected& out)
+        : options_(options), callbacks_(callbacks), out_(out) {}
+
+    bool stopped() const { return callbacks_.stop != nullptr && callbacks_.stop->load(); }
+
+    // The next episode to play, or nothing when enough are played or being played.
+    std::optional<std::int64_t> claim() {
+        const std::lock_guard guard(lock_);
+        const bool enough = options_.episodes > 0 ? claimed_ == options_.episodes
+                                                  : finished_rows_ >= options_.steps;
+        if (enough || halted_ || stopped()) return std::nullopt;
+        return claimed_++;
+    }
+
+    // No more episodes: something is wrong.
+    void halt() {
+        const std::lock_guard guard(lock_);
+        halted_ = true;
+    }
+
+    void add(std::int64_t episode, Played played) {
+        const std::lock_guard guard(lock_);
+        halted_ = halted_ || played.failure;
+        finished_rows_ += played.rows.rows;
+        ++finished_;
+        waiting_.emplace(episode, std::move(played));
+        for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; ++next_) {
+            take(it->second);
+            it = waiting_.erase(it);
+        }
+        report();
+    }
+
+    void count_steps(std::int64_t steps) {
+        played_rows_ += steps;
+        const std::unique_lock guard(lock_, std::try_to_lock);
+        if (guard) report();
+    }
+
+    // After all threads: throws what the first failed episode threw, if it is needed.
+    void finish() {
+        if (complete()) return;
+        if (failure_) std::rethrow_exception(failure_);
+        out_.stopped = true;
+    }
+
+  private:
+    bool complete() const {
+        return options_.episodes > 0 ? out_.episodes == options_.episodes
+                                     : out_.dataset.rows == options_.steps;
+    }
+
+    // Appends the episode whose turn it is, as far as its rows are asked for.
+    void take(const Played& played) {
+        if (complete() || failure_) return;
+        failure_ = played.failure;
+        if (failure_) return;
+        const data::Dataset& from = played.rows;
+        data::Dataset& to = out_.dataset;
+        const std::int64_t rows =
+            options_.steps > 0 ? std::min(from.rows, options_.steps - to.rows) : from.rows;
+        append(to.observations, from.observations, rows * to.observation_size);
+        append(to.actions, from.actions, rows * to.action_size);
+        append(to.rewards, from.rewards, rows);
+        append(to.next_observations, from.next_observations, rows * to.observation_size);
+        append(to.terminals, from.terminals, rows);
+        append(to.timeouts, from.timeouts, rows);
+        to.rows += rows;
+        ++out_.episodes;
+        out_.fallbacks += std::count_if(played.fallbacks.begin(), played.fallbacks.end(),
+                                        [rows](std::int64_t step) { return step < rows; });
+    }
+
+    void report() {
+        if (!callbacks_.progress) return;
+        const std::chrono::duration<double> since = Clock::now() - begin_;
+        callbacks_.progress({finished_, played_rows_.load(), since.count()});
+    }
+
+    const CollectOptions& options_;
+    const CollectCallbacks& callbacks_;
+    Collected& out_;
+    const Clock::time_point begin_ = Clock::now();
+    std::mutex lock_;
+    std::map<std::int64_t, Played> waiting_;
+    std::int64_t claimed_ = 0, next_ = 0, finished_ = 0, finished_rows_ = 0;
+    std::atomic<std::int64_t> played_rows_{0};
+    std::exception_ptr failure_;
+    bool halted_ = false;
+};
+
+// One thread: plays the episodes that the sequence gives it.
 class Collector {
   public:
-    Collector(const CollectOptions& options, const envs::Behaviour& behaviour, std::int64_t first,
-              std::vector<data::Dataset>& episodes)
+    Collector(const CollectOptions& options, const CollectActor& actor, Sequence& sequence)
         : environment_(envs::make_environment(options.environment)),
-          behaviour_(behaviour),
+          hand_(actor),
           seed_(options.seed),
-          first_(first),
-          episodes_(episodes) {}
+          sequence_(sequence),
+          observation_(static_cast<std::size_t>(environment_->info().observation_size)),
+          action_(static_cast<std::size_t>(environment_->info().action_size)) {}
 
-    void operator()(std::int64_t item) {
-        const auto episode = static_cast<std::uint64_t>(first_ + item);
-        const envs::EnvironmentInfo& info = environment_->info();
-        std::vector<float> observation(static_cast<std::size_t>(info.observation_size));
-        std::vector<float> action(static_cast<std::size_t>(info.action_size));
-        data::Dataset& out = episodes_[static_cast<std::size_t>(item)];
-        environment_->reset(seed_, episode, observation);
-        for (bool over = false; !over; ++out.rows) {
-            behaviour_.act(observation, seed_, episode, static_cast<std::uint64_t>(out.rows),
-                           action);
-            for (std::size_t j = 0; j < action.size(); ++j) {
-                action[j] = std::clamp(action[j], info.action_low[j], info.action_high[j]);
+    void run() {
+        while (const std::optional<std::int64_t> episode = sequence_.claim()) {
+            Played played;
+            try {
+                if (!play(static_cast<std::uint64_t>(*episode), played)) return;
+            } catch (const Error& error) {
+                played.failure = std::make_exception_ptr(Error(
+                    fmt::format("[collect] episode {}: {}", *episode, error.what()), error.kind()));
             }
-            out.observations.insert(out.observations.end(), observation.begin(), observation.end());
-            out.actions.insert(out.actions.end(), action.begin(), action.end());
-            const envs::StepResult step = environment_->step(action, observation);
-            out.rewards.push_back(static_cast<float>(step.reward));
-            out.next_observations.insert(out.next_observations.end(), observation.begin(),
-                                         observation.end());
-            out.terminals.push_back(step.terminal);
-            out.timeouts.push_back(step.timeout);
-            over = step.terminal || step.timeout;
+            sequence_.add(*episode, std::move(played));
         }
     }
 
   private:
+    // False when it was stopped in the middle.
+    bool play(std::uint64_t episode, Played& played) {
+        data::Dataset& out = played.rows;
+        hand_.begin(episode);
+        environment_->reset(seed_, episode, observation_);
+        std::int64_t reported = 0;
+        for (bool over = false; !over;) {
+            if (sequence_.stopped()) return false;
+            if (hand_.act(observation_, action_)) played.fallbacks.push_back(out.rows);
+            out.observations.insert(out.observations.end(), observation_.begin(),
+                                    observation_.end());
+            out.actions.insert(out.actions.end(), action_.begin(), action_.end());
+            const envs::StepResult step = environment_->step(action_, observation_);
+            out.rewards.push_back(static_cast<float>(step.reward));
+            out.next_observations.insert(out.next_observations.end(), observation_.begin(),
+                                         observation_.end());
+            out.terminals.push_back(step.terminal);
+            out.timeouts.push_back(step.timeout);
+            over = step.terminal || step.timeout;
+            if (++out.rows - reported == kReportSteps || over) {
+                sequence_.count_steps(out.rows - reported);
+                reported = out.rows;
+            }
+        }
+        return true;
+    }
+
     std::unique_ptr<envs::Environment> environment_;
-    const envs::Behaviour& behaviour_;
+    CollectHand hand_;
     std::uint64_t seed_;
-    std::int64_t first_;
-    std::vector<data::Dataset>& episodes_;
+    Sequence& sequence_;
+    std::vector<float> observation_, action_;
 };
 
-template <class T>
-void append(std::vector<T>& to, const std::vector<T>& from) {
-    to.insert(to.end(), from.begin(), from.end());
+// How many there are at least.
+std::int64_t planned_episodes(const CollectOptions& options, const envs::EnvironmentInfo& info) {
+    if (options.episodes > 0) return options.episodes;
+    return (options.steps - 1) / std::max<std::int64_t>(info.max_episode_steps, 1) + 1;
 }
 
-void append(data::Dataset& to, const data::Dataset& from) {
-    to.rows += from.rows;
-    append(to.observations, from.observations);
-    append(to.actions, from.actions);
-    append(to.rewards, from.rewards);
-    append(to.next_observations, from.next_observations);
-    append(to.terminals, from.terminals);
-    append(to.timeouts, from.timeouts);
+int count_threads(const CollectOptions& options, std::int64_t episodes) {
+    const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const int wanted = options.threads > 0 ? options.threads : cores;
+    return static_cast<int>(std::min<std::int64_t>(wanted, episodes));
 }
 
-void cut(data::Dataset& dataset, std::int64_t rows) {
-    const auto n = static_cast<std::size_t>(rows);
-    const auto s = static_cast<std::size_t>(dataset.observation_size);
-    dataset.rows = rows;
-    dataset.observations.resize(n * s);
-    dataset.actions.resize(n * static_cast<std::size_t>(dataset.action_size));
-    dataset.rewards.resize(n);
-    dataset.next_observations.resize(n * s);
-    dataset.terminals.resize(n);
-    dataset.timeouts.resize(n);
+void play_all(const CollectOptions& options, const CollectActor& actor, std::int64_t planned,
+              Sequence& sequence) {
+    const int threads = count_threads(options, planned);
+    const auto work = [&](std::int64_t) {
+        try {
+            Collector(options, actor, sequence).run();
+        } catch (...) {
+            sequence.halt();
+            throw;
+        }
+    };
+    parallel_for(threads, threads, [&] { return work; });
+    sequence.finish();
 }
 
-std::int64_t episodes_for(std::int64_t rows, const envs::EnvironmentInfo& info) {
-    const std::int64_t longest = std::max<std::int64_t>(info.max_episode_steps, 1);
-    return (rows + longest - 1) / longest;
+void describe(Collected& collected, const CollectOptions& options) {
+    auto& attributes = collected.dataset.attributes;
+    if (envs::is_plugin(options.environment)) {
+        attributes["env_sha256"] = sha256_of(read_bytes(envs::plugin_file(options.environment)));
+    }
+    attributes["seed"] = std::to_string(options.seed);
+    attributes["drydock_version"] = DRYDOCK_VERSION;
+    const bool by_episodes = options.episodes > 0;
+    attributes[by_episodes ? "episodes" : "steps"] =
+        std::to_string(by_episodes ? options.episodes : options.steps);
+    if (collected.stopped) {
+        attributes["stopped_after_episodes"] = std::to_string(collected.episodes);
+    }
 }
 
 }  // namespace
 
-data::Dataset collect(const CollectOptions& options) {
+Collected collect_episodes(const CollectOptions& options, const CollectCallbacks& callbacks) {
     if ((options.episodes > 0) == (options.steps > 0) || options.episodes < 0 ||
         options.steps < 0) {
         throw Error(
@@ -101,30 +243,19 @@ data::Dataset collect(const CollectOptions& options) {
     }
     const auto environment = envs::make_environment(options.environment);
     const envs::EnvironmentInfo& info = environment->info();
-    const std::int64_t planned =
-        options.episodes > 0 ? options.episodes : episodes_for(options.steps, info);
-    const auto behaviour =
-        envs::make_behaviour(info, options.behaviour, static_cast<std::uint64_t>(planned));
-    data::Dataset dataset;
-    dataset.observation_size = info.observation_size;
-    dataset.action_size = info.action_size;
-    dataset.attributes = {{"env", info.name},
-                          {"behaviour", options.behaviour},
-                          {"seed", std::to_string(options.seed)}};
-    // Episodes may end early: by steps, more rounds follow until there are enough rows. How many
-    // episodes a round has depends on the rows so far and not on threads.
-    std::int64_t done = 0;
-    for (std::int64_t round = planned; round > 0;) {
-        std::vector<data::Dataset> episodes(static_cast<std::size_t>(round));
-        parallel_for(round, options.threads,
-                     [&] { return Collector(options, *behaviour, done, episodes); });
-        for (const data::Dataset& episode : episodes) append(dataset, episode);
-        done += round;
-        const std::int64_t missing = options.steps - dataset.rows;
-        round = missing > 0 ? episodes_for(missing, info) : 0;
-    }
-    if (options.steps > 0) cut(dataset, options.steps);
-    return dataset;
+    const std::int64_t planned = planned_episodes(options, info);
+    const CollectActor actor(options, info, planned);
+    Collected collected;
+    collected.dataset.observation_size = info.observation_size;
+    collected.dataset.action_size = info.action_size;
+    collected.dataset.attributes = actor.attributes();
+    collected.dataset.attributes["env"] = info.name;
+    Sequence sequence(options, callbacks, collected);
+    play_all(options, actor, planned, sequence);
+    describe(collected, options);
+    return collected;
 }
+
+data::Dataset collect(const CollectOptions& options) { return collect_episodes(options).dataset; }
 
 }  // namespace drydock::training

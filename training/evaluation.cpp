@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <filesystem>
 
 #include "base/error.h"
 #include "core/safetensors.h"
@@ -107,9 +106,8 @@ Evaluation evaluate_policy(std::span<const std::byte> file, const std::string& n
 }
 
 Evaluation evaluate_policy(const std::string& path, const EvaluationOptions& options) {
-    std::filesystem::path file(path);
-    if (std::filesystem::is_directory(file)) file /= "policy.safetensors";
-    return evaluate_policy(read_bytes(file.string()), file.string(), options);
+    const std::string file = policy_file(path);
+    return evaluate_policy(read_bytes(file), file, options);
 }
 
 }  // namespace drydock::training

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <new>
 
 #include "base/error.h"
@@ -19,6 +20,11 @@ AlignedBlock allocate(std::size_t size, std::size_t alignment) {
 
 void AlignedDelete::operator()(std::byte* block) const {
     ::operator delete[](block, std::align_val_t{alignment});
+}
+
+std::string policy_file(const std::string& path) {
+    if (!std::filesystem::is_directory(path)) return path;
+    return (std::filesystem::path(path) / "policy.safetensors").string();
 }
 
 LoadedPolicy::LoadedPolicy(std::span<const std::byte> file, const std::string& name) {

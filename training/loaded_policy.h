@@ -16,6 +16,9 @@ struct AlignedDelete {
 };
 using AlignedBlock = std::unique_ptr<std::byte[], AlignedDelete>;
 
+// The file that `path` means: a run folder stands for the policy in it.
+std::string policy_file(const std::string& path);
+
 // An immutable policy; threads may share it.
 class LoadedPolicy {
   public:

@@ -35,7 +35,8 @@ void write_result_file(const RunParts& parts, const TrainResult& result) {
     r["preset_for"] = options.preset_for;
     r["dataset"] = parts.data.name;
     r["dataset_sha256"] = parts.data.sha256;
-    r["environment"] = parts.environment ? nlohmann::json(options.environment) : nlohmann::json();
+    r["environment"] = parts.environment ? nlohmann::json(parts.environment->info().name)
+                                         : nlohmann::json();
     r["steps"] = result.steps;
     r["stopped"] = result.stopped;
     r["seed"] = options.seed;
@@ -58,9 +59,9 @@ void write_result_file(const RunParts& parts, const TrainResult& result) {
 
 TensorFile policy_of(const RunParts& parts) {
     const TrainOptions& options = parts.options;
-    return make_policy_file(
-        *parts.session, parts.data,
-        {options.algorithm, options.preset, options.environment, options.seed, {}});
+    const std::string environment = parts.environment ? parts.environment->info().name : "";
+    return make_policy_file(*parts.session, parts.data,
+                            {options.algorithm, options.preset, environment, options.seed, {}});
 }
 
 }  // namespace drydock::training
