@@ -17,7 +17,8 @@ struct BcSettings {
     NetworkSettings networks;  // actor
 };
 
-// Adds the group `actor` to `state`; layer_sizes must hold the actor, and one learning rate a value. The settings are copied.
+// Adds the group `actor` to `state`; layer_sizes must hold the actor, and one learning rate a
+// value. The settings are copied.
 std::unique_ptr<Algorithm> make_bc(State& state, const BcSettings& settings);
 
 // Its settings by name and its presets (bc_settings.cpp).

@@ -55,13 +55,14 @@ const std::vector<Preset>& BcRecipe::preset_table() const {
 
 void BcRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
     if (!s_.learning_rate && !s_.actor_learning_rate) {
-        throw Error("[settings] expected learning_rate or actor_learning_rate to be a number, got "
-                    "null for both",
-                    ErrorKind::usage);
+        throw Error(
+            "[settings] expected learning_rate or actor_learning_rate to be a number, got "
+            "null for both",
+            ErrorKind::usage);
     }
-    fit_layer_sizes(s_.networks, {{"actor", observation_size, action_size}},
-                    fmt::format("the data have {} observations and {} actions", observation_size,
-                                action_size));
+    fit_layer_sizes(
+        s_.networks, {{"actor", observation_size, action_size}},
+        fmt::format("the data have {} observations and {} actions", observation_size, action_size));
 }
 
 }  // namespace

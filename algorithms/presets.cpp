@@ -24,8 +24,8 @@ std::vector<std::string> Recipe::presets() const {
 
 std::string Recipe::apply_preset(const std::string& preset, const std::string& dataset) {
     const std::vector<Preset>& table = preset_table();
-    const auto found = std::find_if(table.begin(), table.end(),
-                                    [&](const Preset& p) { return p.name == preset; });
+    const auto found =
+        std::find_if(table.begin(), table.end(), [&](const Preset& p) { return p.name == preset; });
     if (found == table.end()) {
         throw Error(fmt::format("[preset] expected one of {} for {}, got '{}'",
                                 fmt::join(presets(), ", "), name(), preset),
