@@ -163,7 +163,8 @@ struct OracleIql {
             actor.backward(activations, outer, gradient, factors);
         }
         const double progress = static_cast<double>(k) / kMaxSteps;
-        const double rate = cosine ? kRate / 2 * (1 + std::cos(std::numbers::pi * progress)) : kRate;
+        const double rate =
+            cosine ? kRate / 2 * (1 + std::cos(std::numbers::pi * progress)) : kRate;
         actor.step(gradient, rate);
         if (deterministic) return;
         std::vector<double*> log_stds;
@@ -219,16 +220,19 @@ void check_near(const Values& got, const Row& want, const std::string& name) {
     REQUIRE(got.size() == want.size());
     double largest = 0;
     for (std::size_t i = 0; i < got.size(); ++i) {
-        largest = std::max(largest, std::fabs(got[i] - want[i]) / std::max(1.0, std::fabs(want[i])));
+        largest =
+            std::max(largest, std::fabs(got[i] - want[i]) / std::max(1.0, std::fabs(want[i])));
     }
     CHECK(largest < 1e-10);
 }
 
 void compare(SmallRun& run, OracleIql& o) {
-    const std::pair<const char*, Net*> networks[] = {
-        {"v", &o.v},           {"q1", &o.q1},
-        {"q2", &o.q2},         {"q1_target", &o.q1_target},
-        {"q2_target", &o.q2_target}, {"actor", &o.actor}};
+    const std::pair<const char*, Net*> networks[] = {{"v", &o.v},
+                                                     {"q1", &o.q1},
+                                                     {"q2", &o.q2},
+                                                     {"q1_target", &o.q1_target},
+                                                     {"q2_target", &o.q2_target},
+                                                     {"actor", &o.actor}};
     for (const auto& [name, net] : networks) {
         check_near(flat(run.network(name).layers), flat(net->layers), name);
     }
@@ -278,8 +282,7 @@ TEST_CASE("each preset is its source's update, to ten digits after three updates
             c.update(oracle, k);
             check_near({run.metric("v_loss", k), run.metric("q_loss", k)},
                        {oracle.v_loss, oracle.q_loss}, "losses");
-            CHECK(run.metric("actor_loss", k) ==
-                  doctest::Approx(oracle.actor_loss).epsilon(1e-10));
+            CHECK(run.metric("actor_loss", k) == doctest::Approx(oracle.actor_loss).epsilon(1e-10));
         }
         compare(run, oracle);
         capped += oracle.capped;
@@ -288,7 +291,8 @@ TEST_CASE("each preset is its source's update, to ten digits after three updates
 }
 
 // The parameters by group after one update, settings changed from the preset corl.
-std::map<std::string, Values> groups_after(const std::vector<std::pair<const char*, const char*>>& changes) {
+std::map<std::string, Values> groups_after(
+    const std::vector<std::pair<const char*, const char*>>& changes) {
     const auto recipe = small_recipe("corl", "halfcheetah-medium");
     for (const auto& [name, value] : changes) recipe->settings().set(name, value);
     SmallRun run(*recipe);
@@ -335,7 +339,8 @@ TEST_CASE("each setting changes the networks that it is about, and no other") {
             const auto found = changed.find(group);
             if (found == changed.end() || found->second != values) different.push_back(group);
         }
-        CHECK(fmt::format("{}", fmt::join(different, " ")) == fmt::format("{}", fmt::join(want, " ")));
+        CHECK(fmt::format("{}", fmt::join(different, " ")) ==
+              fmt::format("{}", fmt::join(want, " ")));
     }
 }
 

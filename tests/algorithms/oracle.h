@@ -1,5 +1,5 @@
-// Scalar networks and Adam, written out in plain C++: what updates are checked against. Nothing here
-// uses the engine.
+// Scalar networks and Adam, written out in plain C++: what updates are checked against. Nothing
+// here uses the engine.
 #pragma once
 
 #include <cmath>

@@ -50,7 +50,8 @@ class SmallRun {
         algorithm_->initialize(1);
         std::uint64_t seed = 100;
         for (ParameterGroup& g : state_.groups()) {
-            for (int i = 0; i < g.count(); ++i) g.write(i, draw(g.spec(i).shape, -1.2, 1.2, ++seed));
+            for (int i = 0; i < g.count(); ++i)
+                g.write(i, draw(g.spec(i).shape, -1.2, 1.2, ++seed));
         }
         // Advantages on both sides of zero.
         for (const char* q : {"q1", "q2", "q1_target", "q2_target"}) {
@@ -68,7 +69,9 @@ class SmallRun {
         group_of(name).write(index_of(name), values);
     }
     bool has(const std::string& name) { return find(name).first != nullptr; }
-    double metric(const std::string& name, std::int64_t k) { return state_.metric(state_.metric_column(name), k); }
+    double metric(const std::string& name, std::int64_t k) {
+        return state_.metric(state_.metric_column(name), k);
+    }
     State& state() { return state_; }
 
     // A network as the oracle takes it.
