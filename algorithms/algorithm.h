@@ -1,20 +1,22 @@
 // What the trainer needs of an algorithm, and the registry by name.
 #pragma once
 
-#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "algorithms/common.h"
+#include "algorithms/presets.h"
 #include "algorithms/settings.h"
 #include "core/graph.h"
 
 namespace drydock::algorithms {
 
-// One batch of transitions, gathered from the data's columns.
+// One batch of transitions, gathered from the data's columns. The last three are empty for a recipe
+// that does not read outcomes.
 struct Batch {
     Tensor observations;       // (B, S), normalised
-    Tensor actions;            // (B, A)
+    Tensor actions;            // (B, A), in [-1, 1]; in a trace as recorded
     Tensor rewards;            // (B)
     Tensor next_observations;  // (B, S), normalised
     Tensor terminals;          // (B), 1 where no value follows
@@ -26,18 +28,6 @@ struct PolicyNetwork {
     std::vector<std::int64_t> layer_sizes;  // input, hidden..., output
     std::string hidden_activation;          // "relu"
     std::string head;                       // of the file: "tanh_mean", "deterministic_tanh", ...
-};
-
-// Settings that every algorithm has and the trainer reads.
-struct CommonSettings {
-    std::int64_t batch_size = 256;
-    std::int64_t max_steps = 1000000;  // horizon of the schedules
-    // The data: which transitions, and what is done to them before training.
-    std::string transitions = "qlearning_dataset";
-    bool normalize_observations = true;
-    double observation_epsilon = 1e-3;
-    std::string reward_transform = "none";
-    double action_clip = 1.0;  // of the data's actions, after they were mapped into [-1, 1]
 };
 
 // An algorithm with its networks, in the groups of one State.
@@ -66,18 +56,23 @@ class Recipe {
     virtual const char* name() const = 0;
     virtual CommonSettings& common() = 0;
     Settings& settings() { return settings_; }
+    // False: rewards, next observations and terminals play no part in the update.
+    virtual bool reads_outcomes() const { return true; }
     // Names of the presets, the default first.
-    virtual std::vector<std::string> presets() const = 0;
-    // Takes a preset's settings. `dataset` ("hopper-medium-expert") selects its row where the
-    // preset has one per data set. Returns a sentence that says which row was taken. Throws Error
-    // (usage) for an unknown preset.
-    virtual std::string apply_preset(const std::string& preset, const std::string& dataset) = 0;
+    std::vector<std::string> presets() const;
+    // Takes a preset's settings; layer_sizes stay. `dataset` ("hopper-medium-expert") selects its
+    // row where the preset has rows. Returns a sentence that says which row was taken, or that none
+    // matched. Throws Error (usage) for an unknown preset.
+    std::string apply_preset(const std::string& preset, const std::string& dataset);
     // Fills sizes that depend on the data: layer_sizes that were not set.
     virtual void fit(std::int64_t observation_size, std::int64_t action_size) = 0;
     // Adds groups and networks to `state`. The recipe must be fitted. The settings are copied.
     virtual std::unique_ptr<Algorithm> make(State& state) const = 0;
 
   protected:
+    // The default first.
+    virtual const std::vector<Preset>& preset_table() const = 0;
+
     Settings settings_;
 };
 
@@ -85,21 +80,5 @@ class Recipe {
 // that lists the known names.
 std::unique_ptr<Recipe> make_recipe(const std::string& algorithm);
 std::vector<std::string> list_algorithms();
-
-// Adds the common settings to a table.
-void add_common_settings(Settings& settings, CommonSettings& common);
-
-// The settings of Adam that all networks of an algorithm share.
-struct AdamSettings {
-    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-    double weight_decay = 0.0;                                       // decoupled
-    double gradient_clip = std::numeric_limits<double>::infinity();  // global norm of a group
-    std::int64_t warmup_steps = 1;                                   // of the schedule "warmup"
-};
-void add_adam_settings(Settings& settings, AdamSettings& adam);
-
-// One group's optimizer; `schedule` is "constant", "cosine" (to 0 at max_steps) or "warmup".
-OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
-                                 const std::string& schedule, std::int64_t max_steps);
 
 }  // namespace drydock::algorithms

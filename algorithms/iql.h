@@ -6,12 +6,18 @@
 
 namespace drydock::algorithms {
 
+// The defaults are those of the preset `corl`.
 struct IqlSettings {
     CommonSettings common;
     double discount = 0.99;
-    double expectile = 0.7;                 // eq. 5
-    double temperature = 3.0;               // beta of eq. 7
-    double exp_advantage_max = 100;         // cap of eq. 7's weight
+    double expectile = 0.7;          // eq. 5
+    double temperature = 3.0;        // beta of eq. 7
+    double exp_advantage_max = 100;  // cap of eq. 7's weight
+    // Which networks a loss reads, where implementations differ.
+    bool target_critics = true;                     // false: the critics themselves judge
+    std::string value_for_targets = "before_step";  // or after_step: V(s') of eq. 6
+    std::string advantage_from = "before_steps";    // or after_value_step, after_all_steps: eq. 7
+    std::string critic_loss = "average";            // or sum: of the two squared errors
     double polyak = 0.005;                  // share of the critics that enters their targets
     std::int64_t target_update_period = 1;  // updates from one averaging to the next
     double v_learning_rate = 3e-4;
@@ -22,13 +28,12 @@ struct IqlSettings {
     AdamSettings adam;
     double log_std_min = -20.0, log_std_max = 2.0;
     bool deterministic_policy = false;  // squared error instead of log-likelihood
-    double max_action = 1.0;            // of the environment; the update itself works in [-1, 1]
-    std::string initializer = "pytorch_default";  // of all networks
-    LayerSizes layer_sizes;                       // of q1, q2, v, actor
+    double actor_dropout = 0.0;         // after each hidden activation of the actor
+    NetworkSettings networks;           // q1, q2, v, actor
 };
 
-// Adds the groups `value`, `critics`, `critic_targets` and `actor` to `state`; layer_sizes must
-// hold all four networks. The settings are copied.
+// Adds the groups `value`, `critics`, `critic_targets` (only with target_critics) and `actor` to
+// `state`; layer_sizes must hold all four networks. The settings are copied.
 std::unique_ptr<Algorithm> make_iql(State& state, const IqlSettings& settings);
 
 // Its settings by name and its presets (iql_settings.cpp).

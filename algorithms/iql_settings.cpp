@@ -10,140 +10,146 @@ namespace drydock::algorithms {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kBelowOne = 1.0 - 1e-15;
 
 class IqlRecipe final : public Recipe {
   public:
     IqlRecipe();
     const char* name() const override { return "iql"; }
     CommonSettings& common() override { return s_.common; }
-    std::vector<std::string> presets() const override { return {"corl"}; }
-    std::string apply_preset(const std::string& preset, const std::string& dataset) override;
     void fit(std::int64_t observation_size, std::int64_t action_size) override;
     std::unique_ptr<Algorithm> make(State& state) const override { return make_iql(state, s_); }
 
+  protected:
+    const std::vector<Preset>& preset_table() const override;
+
   private:
-    void set_row(const std::string& dataset, std::string& taken);
+    void add_update();
+    void add_optimizers();
+    void add_policy();
 
     IqlSettings s_;
 };
 
 IqlRecipe::IqlRecipe() {
     add_common_settings(settings_, s_.common);
-    const auto number = [&](const char* name, double* field, const char* help, double low,
-                            double high, bool open = false,
-                            double none = std::numeric_limits<double>::quiet_NaN()) {
-        settings_.add(name, field, help, {low, high, open, {}, none});
+    add_update();
+    add_optimizers();
+    add_policy();
+    add_network_settings(settings_, s_.networks, "q1, q2, v, actor");
+}
+
+void IqlRecipe::add_update() {
+    const auto choice = [&](const char* name, std::string* field, const char* help,
+                            std::vector<std::string> words) {
+        settings_.add(name, field, help, {0, 0, false, std::move(words)});
     };
-    number("discount", &s_.discount, "of future rewards", 0, 1);
-    number("expectile", &s_.expectile, "of the value regression: 0.5 is the mean, 1 the maximum", 0,
-           1, true);
-    number("temperature", &s_.temperature, "policy weight = exp(temperature * advantage)", 0,
-           kInfinity);
-    number("exp_advantage_max", &s_.exp_advantage_max, "cap of the policy weight", 0, kInfinity,
-           true, kInfinity);
-    number("polyak", &s_.polyak, "share of the critics that enters their targets per update", 0, 1);
+    settings_.add("discount", &s_.discount, "of future rewards", {0, 1});
+    settings_.add("expectile", &s_.expectile,
+                  "of the value regression: 0.5 is the mean, 1 the maximum", {0, 1, true});
+    settings_.add("temperature", &s_.temperature, "policy weight = exp(temperature * advantage)",
+                  {0, kInfinity});
+    settings_.add("exp_advantage_max", &s_.exp_advantage_max, "cap of the policy weight",
+                  {0, kInfinity, true, {}, kInfinity});
+    settings_.add("target_critics", &s_.target_critics,
+                  "averaged copies of the critics judge actions; false: the critics do", {0, 0});
+    choice("value_for_targets", &s_.value_for_targets,
+           "V(s') in the critics' targets: before_step or after_step of V",
+           {"before_step", "after_step"});
+    choice("advantage_from", &s_.advantage_from,
+           "networks in the policy weight: before_steps, after_value_step (Q from before), or "
+           "after_all_steps",
+           {"before_steps", "after_value_step", "after_all_steps"});
+    choice("critic_loss", &s_.critic_loss, "average or sum of the two critics' squared errors",
+           {"average", "sum"});
+    settings_.add("polyak", &s_.polyak, "share of the critics that enters their targets per update",
+                  {0, 1});
     settings_.add("target_update_period", &s_.target_update_period,
                   "updates from one averaging of the targets to the next", {1, 1e12});
-    number("v_learning_rate", &s_.v_learning_rate, "Adam's, of the value network", 0, kInfinity);
-    number("q_learning_rate", &s_.q_learning_rate, "Adam's, of the critics", 0, kInfinity);
-    number("actor_learning_rate", &s_.actor_learning_rate, "Adam's, of the policy", 0, kInfinity);
+}
+
+void IqlRecipe::add_optimizers() {
+    settings_.add("v_learning_rate", &s_.v_learning_rate, "Adam's, of the value network",
+                  {0, kInfinity});
+    settings_.add("q_learning_rate", &s_.q_learning_rate, "Adam's, of the critics", {0, kInfinity});
+    settings_.add("actor_learning_rate", &s_.actor_learning_rate, "Adam's, of the policy",
+                  {0, kInfinity});
     settings_.add("learning_rate_schedule", &s_.learning_rate_schedule,
-                  "of the value network and the critics",
-                  {0, 0, false, {"constant", "cosine", "warmup"}});
+                  "of the value network and the critics", {0, 0, false, schedules()});
     settings_.add("actor_learning_rate_schedule", &s_.actor_learning_rate_schedule,
-                  "constant, cosine to 0 at max_steps, or warmup",
-                  {0, 0, false, {"constant", "cosine", "warmup"}});
+                  "constant, cosine to 0 at max_steps, or warmup", {0, 0, false, schedules()});
     add_adam_settings(settings_, s_.adam);
-    number("log_std_min", &s_.log_std_min, "floor of the policy's log-deviation", -kInfinity,
-           kInfinity, false, -kInfinity);
-    number("log_std_max", &s_.log_std_max, "ceiling of the policy's log-deviation", -kInfinity,
-           kInfinity, false, kInfinity);
+}
+
+void IqlRecipe::add_policy() {
+    settings_.add("log_std_min", &s_.log_std_min, "floor of the policy's log-deviation",
+                  {-kInfinity, kInfinity, false, {}, -kInfinity});
+    settings_.add("log_std_max", &s_.log_std_max, "ceiling of the policy's log-deviation",
+                  {-kInfinity, kInfinity, false, {}, kInfinity});
     settings_.add("deterministic_policy", &s_.deterministic_policy,
                   "train the policy's mean by weighted squared error", {0, 0});
-    number("max_action", &s_.max_action, "bound of the environment's actions", 0, kInfinity, true);
-    settings_.add("initializer", &s_.initializer, "first values of all networks",
-                  {0, 0, false, {"pytorch_default", "orthogonal", "xavier"}});
-    settings_.add("layer_sizes", &s_.layer_sizes, "sizes by network: q1, q2, v, actor", {0, 0});
+    settings_.add("actor_dropout", &s_.actor_dropout,
+                  "rate after each hidden layer of the policy, while training",
+                  {0, kBelowOne, false, {}, 0});
 }
 
-// CORL's configs/offline/iql of the locomotion, antmaze, adroit and maze2d tasks (all versions).
-// Its adroit files also name an actor dropout, which its Gaussian policy never receives.
-void IqlRecipe::set_row(const std::string& dataset, std::string& taken) {
-    const auto starts_with = [&](const char* prefix) { return dataset.rfind(prefix, 0) == 0; };
-    taken = dataset;
-    if (starts_with("antmaze-")) {
-        s_.expectile = 0.9;
-        s_.temperature = 10.0;
-        s_.common.reward_transform = "minus_one";
-    } else if (starts_with("pen-") || starts_with("door-") || starts_with("hammer-") ||
-               starts_with("relocate-")) {
-        s_.expectile = 0.8;
-    } else if (dataset == "hopper-medium-expert") {
-        s_.expectile = 0.5;
-        s_.temperature = 6.0;
-    } else if (dataset == "hopper-medium" || dataset == "hopper-medium-replay") {
-        s_.deterministic_policy = true;
-        s_.polyak = 0.001;
-        s_.common.reward_transform = "return_range";
-    } else if (!starts_with("hopper-") && !starts_with("halfcheetah-") &&
-               !starts_with("walker2d-") && !starts_with("maze2d-")) {
-        taken.clear();
-    }
-}
-
-std::string IqlRecipe::apply_preset(const std::string& preset, const std::string& dataset) {
-    if (preset != "corl") {
-        throw Error(fmt::format("[preset] expected one of {} for iql, got '{}'",
-                                fmt::join(presets(), ", "), preset),
-                    ErrorKind::usage);
-    }
-    const LayerSizes sizes = s_.layer_sizes;
-    s_ = IqlSettings{};
-    s_.layer_sizes = sizes;
-    std::string taken;
-    set_row(dataset, taken);
-    if (taken.empty()) {
-        return fmt::format(
-            "preset corl: no row for data set '{}', general settings taken "
-            "(name one with --preset-for)",
-            dataset);
-    }
-    return fmt::format("preset corl: settings of data set '{}'", taken);
+// corl: the defaults, and the rows of CORL's configs/offline/iql.
+// paper: the authors' learner.py, train_offline.py and configs/.
+// tutorial: what teaching pages show, without a source that could be cited number by number.
+const std::vector<Preset>& IqlRecipe::preset_table() const {
+    static const std::vector<std::string> kAdroit{"pen-*", "door-*", "hammer-*", "relocate-*"};
+    static const std::vector<Preset> kTable{
+        {"corl",
+         {},
+         {{{"hopper-medium-expert"}, {{"expectile", "0.5"}, {"temperature", "6"}}},
+          {{"hopper-medium", "hopper-medium-replay"},
+           {{"deterministic_policy", "true"},
+            {"polyak", "0.001"},
+            {"reward_transform", "return_range"}}},
+          {{"halfcheetah-*", "hopper-*", "walker2d-*", "maze2d-*"}, {}},
+          {{"antmaze-*"},
+           {{"expectile", "0.9"}, {"temperature", "10"}, {"reward_transform", "minus_one"}}},
+          {kAdroit, {{"expectile", "0.8"}, {"actor_dropout", "0.1"}}}}},
+        {"paper",
+         {{"value_for_targets", "after_step"},
+          {"advantage_from", "after_value_step"},
+          {"critic_loss", "sum"},
+          {"log_std_min", "-5"},
+          {"initializer", "orthogonal"},
+          {"normalize_observations", "false"},
+          {"action_clip", "0.99999"}},
+         {{{"halfcheetah-*", "hopper-*", "walker2d-*"}, {{"reward_transform", "trajectory_range"}}},
+          {{"antmaze-*"},
+           {{"expectile", "0.9"}, {"temperature", "10"}, {"reward_transform", "minus_one"}}},
+          {{"kitchen-*"}, {{"temperature", "0.5"}, {"actor_dropout", "0.1"}}},
+          {kAdroit, {{"temperature", "0.5"}, {"actor_dropout", "0.1"}}}}},
+        {"tutorial",
+         {{"deterministic_policy", "true"},
+          {"temperature", "10"},
+          {"target_critics", "false"},
+          {"value_for_targets", "after_step"},
+          {"advantage_from", "after_all_steps"},
+          {"critic_loss", "sum"},
+          {"actor_learning_rate_schedule", "constant"},
+          {"normalize_observations", "false"}},
+         {}}};
+    return kTable;
 }
 
 void IqlRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
-    const std::int64_t pair = observation_size + action_size;
-    for (const auto& [network, sizes] : s_.layer_sizes) {
-        if (network == "q1" || network == "q2" || network == "v" || network == "actor") continue;
-        throw Error(
-            fmt::format("[settings] expected layer_sizes of q1, q2, v or actor, got '{}'", network),
-            ErrorKind::usage);
-    }
     if (s_.log_std_min > s_.log_std_max) {
         throw Error(fmt::format("[settings] expected log_std_min <= log_std_max, got {} and {}",
                                 s_.log_std_min, s_.log_std_max),
                     ErrorKind::usage);
     }
-    s_.layer_sizes.try_emplace("q1", std::vector<std::int64_t>{pair, 256, 256, 1});
-    s_.layer_sizes.try_emplace("q2", std::vector<std::int64_t>{pair, 256, 256, 1});
-    s_.layer_sizes.try_emplace("v", std::vector<std::int64_t>{observation_size, 256, 256, 1});
-    s_.layer_sizes.try_emplace("actor",
-                               std::vector<std::int64_t>{observation_size, 256, 256, action_size});
-    const auto check = [&](const char* network, std::int64_t in, std::int64_t out) {
-        const auto& sizes = s_.layer_sizes.at(network);
-        if (sizes.front() != in || sizes.back() != out) {
-            throw Error(
-                fmt::format("[settings] expected layer_sizes of {} to run from {} to {}, got "
-                            "[{}]; the data have {} observations and {} actions",
-                            network, in, out, fmt::join(sizes, ", "), observation_size,
-                            action_size),
-                ErrorKind::usage);
-        }
-    };
-    check("q1", pair, 1);
-    check("q2", pair, 1);
-    check("v", observation_size, 1);
-    check("actor", observation_size, action_size);
+    const std::int64_t pair = observation_size + action_size;
+    fit_layer_sizes(
+        s_.networks,
+        {{"q1", pair, 1},
+         {"q2", pair, 1},
+         {"v", observation_size, 1},
+         {"actor", observation_size, action_size}},
+        fmt::format("the data have {} observations and {} actions", observation_size, action_size));
 }
 
 }  // namespace

@@ -69,6 +69,14 @@ void check_range(const std::string& name, double value, const Settings::Limits& 
     if (!inside) refuse(name, describe_range(limits), text);
 }
 
+void set_optional(const std::string& name, const std::string& text, const Settings::Limits& limits,
+                  std::optional<double>& field) {
+    if (text == "null") return field.reset();
+    const double value = parse_number(name, text, limits.none);
+    check_range(name, value, limits, text);
+    field = value;
+}
+
 }  // namespace
 
 std::size_t edit_distance(const std::string& a, const std::string& b) {
@@ -87,7 +95,8 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 
 void Settings::add(const std::string& name, Field field, const std::string& help, Limits limits) {
     names_.push_back(name);
-    entries_[name] = {field, help, std::move(limits)};
+    entries_[name] = {field, help, std::move(limits), {}};
+    entries_[name].initial = get(name);
 }
 
 const Settings::Entry& Settings::entry(const std::string& name) const {
@@ -108,7 +117,7 @@ bool Settings::contains(const std::string& name) const { return entries_.contain
 const std::string& Settings::help(const std::string& name) const { return entry(name).help; }
 
 const char* Settings::type(const std::string& name) const {
-    constexpr const char* kTypes[] = {"number", "integer", "boolean", "text", "layers"};
+    constexpr const char* kTypes[] = {"number", "integer", "boolean", "text", "layers", "number"};
     return kTypes[entry(name).field.index()];
 }
 
@@ -118,6 +127,8 @@ void Settings::set(const std::string& name, const std::string& text) {
         const double value = parse_number(name, text, e.limits.none);
         check_range(name, value, e.limits, text);
         **number = value;
+    } else if (auto* const* optional = std::get_if<std::optional<double>*>(&e.field)) {
+        set_optional(name, text, e.limits, **optional);
     } else if (auto* const* integer = std::get_if<std::int64_t*>(&e.field)) {
         const double value =
             parse_number(name, text, e.limits.none);  // so that 1e6 is an integer too
@@ -141,6 +152,9 @@ void Settings::set(const std::string& name, const std::string& text) {
 std::string Settings::get(const std::string& name) const {
     const Entry& e = entry(name);
     if (auto* const* number = std::get_if<double*>(&e.field)) return fmt::format("{}", **number);
+    if (auto* const* optional = std::get_if<std::optional<double>*>(&e.field)) {
+        return (*optional)->has_value() ? fmt::format("{}", ***optional) : "null";
+    }
     if (auto* const* integer = std::get_if<std::int64_t*>(&e.field)) {
         return fmt::format("{}", **integer);
     }

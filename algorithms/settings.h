@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,7 +22,8 @@ std::size_t edit_distance(const std::string& a, const std::string& b);
 // outlive it and not move.
 class Settings {
   public:
-    using Field = std::variant<double*, std::int64_t*, bool*, std::string*, LayerSizes*>;
+    using Field = std::variant<double*, std::int64_t*, bool*, std::string*, LayerSizes*,
+                               std::optional<double>*>;
     // What a field may hold: a closed or open range for numbers, a list for texts.
     struct Limits {
         double low = 0, high = 0;            // numbers; NaN passes neither
@@ -34,14 +36,18 @@ class Settings {
     void add(const std::string& name, Field field, const std::string& help, Limits limits);
 
     // Sets a field from text: a number, true or false, a word, or JSON for layer_sizes; "inf" is a
-    // number, and "null" means none where the field knows what that is. Throws Error (usage) for an
+    // number, and "null" means none where the field knows what that is; an optional number is then
+    // empty. Throws Error (usage) for an
     // unknown name (and names the nearest), a text of the wrong form, or a value out of range.
     void set(const std::string& name, const std::string& text);
     // The value as text that set() takes back to the same bits.
     std::string get(const std::string& name) const;
+    // Back to the value that the field had when it was added.
+    void reset(const std::string& name) { set(name, entry(name).initial); }
     bool contains(const std::string& name) const;
     const std::string& help(const std::string& name) const;
-    // The type, for writers: "number", "integer", "boolean", "text" or "layers".
+    // The type, for writers: "number", "integer", "boolean", "text" or "layers". A number may also
+    // be "null".
     const char* type(const std::string& name) const;
     // In the order they were added.
     const std::vector<std::string>& names() const { return names_; }
@@ -51,6 +57,7 @@ class Settings {
         Field field;
         std::string help;
         Limits limits;
+        std::string initial;
     };
     const Entry& entry(const std::string& name) const;
 

@@ -192,7 +192,7 @@ void add_algorithm(CLI::App& parent, const std::string& name, Commands& commands
         return settings_page(name) +
                fmt::format(
                    "\nExample\n  drydock train {} --dataset p.hdf5 --environment pendulum "
-                   "\n      --steps 10000 --set discount=0.98 --out runs/p",
+                   "\n      --steps 10000 --set batch_size=128 --out runs/p",
                    name);
     });
     commands.push_back({app, [call] { return train(*call); }});

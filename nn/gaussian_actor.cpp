@@ -20,7 +20,7 @@ GaussianActor::GaussianActor(ParameterGroup& group, const std::string& name, Mlp
 
 Tensor GaussianActor::log_prob(Tensor observations, Tensor actions) const {
     const Tensor log_std = observations.graph().parameter(*group_, log_std_);
-    return gaussian_log_prob(mean(observations), clamp(log_std, log_std_min_, log_std_max_),
+    return gaussian_log_prob(mlp_.train(observations), clamp(log_std, log_std_min_, log_std_max_),
                              actions);
 }
 

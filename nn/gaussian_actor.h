@@ -15,7 +15,7 @@ class GaussianActor {
 
     // (N, S) -> (N, A), in [-1, 1]
     Tensor mean(Tensor observations) const { return mlp_(observations); }
-    // Log-density of actions (N, A), summed over A: (N)
+    // Log-density of actions (N, A), summed over A: (N). For training: with the mlp's dropout.
     Tensor log_prob(Tensor observations, Tensor actions) const;
 
   private:

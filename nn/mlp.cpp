@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "core/initialize.h"
+#include "nn/dropout.h"
 
 namespace drydock::nn {
 
@@ -18,7 +19,7 @@ void set_initializer(MlpSpec& spec, const std::string& name) {
 }
 
 Mlp::Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec)
-    : sizes_(spec.layer_sizes) {
+    : name_(name), dropout_(spec.dropout), sizes_(spec.layer_sizes) {
     bool valid = sizes_.size() >= 2;
     for (std::int64_t size : sizes_) valid = valid && size > 0;
     if (!valid) {
@@ -36,8 +37,12 @@ Mlp::Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec)
     }
 }
 
-Tensor Mlp::operator()(Tensor x) const {
-    for (const Linear& layer : layers_) x = layer(x);
+Tensor Mlp::forward(Tensor x, double dropout_rate) const {
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        x = layers_[k](x);
+        if (k + 1 == layers_.size()) break;
+        x = dropout(x, dropout_rate, fmt::format("{}.layers.{}.dropout", name_, k));
+    }
     return x;
 }
 

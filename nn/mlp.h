@@ -16,6 +16,7 @@ struct MlpSpec {
     double gain = 1.0;         // of hidden layers
     double output_gain = 1.0;  // of the last layer
     Initializer biases = Initializer::pytorch_default;
+    double dropout = 0.0;  // rate after each hidden activation, in train() alone
 };
 
 // A network's first values by name. "pytorch_default" draws weights and biases as torch.nn.Linear
@@ -30,10 +31,16 @@ class Mlp {
     Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec);
 
     // (N, input) -> (N, output)
-    Tensor operator()(Tensor x) const;
+    Tensor operator()(Tensor x) const { return forward(x, 0.0); }
+    // The same with dropout; the mask of layer K is drawn from the stream "NAME.layers.K.dropout".
+    Tensor train(Tensor x) const { return forward(x, dropout_); }
     std::int64_t output_size() const { return sizes_.back(); }
 
   private:
+    Tensor forward(Tensor x, double dropout_rate) const;
+
+    std::string name_;
+    double dropout_;
     std::vector<std::int64_t> sizes_;
     std::vector<Linear> layers_;
 };

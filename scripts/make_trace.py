@@ -8,6 +8,7 @@ an algorithm: it imports the classes of a checkout of CORL, which the user suppl
     pip install -r scripts/requirements-trace.txt
     git clone https://github.com/tinkoff-ai/CORL corl
     scripts/make_trace.py --corl corl --seed 1 --fp64 --check -o iql.safetensors
+    scripts/make_trace.py --corl corl --algorithm bc --seed 1 --fp64 --check -o bc.safetensors
 """
 
 import argparse
@@ -63,7 +64,7 @@ def precision(dtype, fp32_masks=False):
         torch.set_default_dtype(default)
 
 
-def synthetic_transitions(rng, rows, observation_size, action_size, reward_scale):
+def synthetic_transitions(rng, rows, observation_size, action_size, max_action, reward_scale):
     """Episodes of a smooth random system: some end in a terminal state, the others are cut."""
     mix = rng.normal(size=(observation_size, observation_size)) / np.sqrt(observation_size)
     push = rng.normal(size=(action_size, observation_size)) / np.sqrt(action_size)
@@ -71,7 +72,7 @@ def synthetic_transitions(rng, rows, observation_size, action_size, reward_scale
     columns = {k: [] for k in ("observations", "actions", "rewards", "next_observations", "terminals")}
     state, age = rng.normal(size=observation_size), 0
     for _ in range(rows):
-        action = 0.95 * np.tanh(rng.normal(size=action_size))
+        action = 0.95 * max_action * np.tanh(rng.normal(size=action_size))
         following = 0.8 * state + 0.5 * np.tanh(state @ mix + action @ push)
         following += 0.05 * rng.normal(size=observation_size)
         reward = np.tanh(following @ goal / np.sqrt(observation_size)) - 0.1 * np.sum(action**2)
@@ -115,7 +116,8 @@ def prepare_data(corl, rng, options):
         data = d4rl_transitions(rng, options.rows, options.dataset, options.reward_scale)
     else:
         data = synthetic_transitions(rng, options.rows, options.observation_size,
-                                     options.action_size, options.reward_scale)
+                                     options.action_size, options.max_action,
+                                     options.reward_scale)
     mean, std = corl.compute_mean_std(data["observations"], eps=1e-3)
     for name in ("observations", "next_observations"):
         data[name] = corl.normalize_states(data[name], mean, std).astype(np.float32)
@@ -138,53 +140,32 @@ def hidden_arguments(hidden):
     return {"hidden_dim": hidden[0], "n_hidden": len(hidden)}
 
 
-class IqlRun:
-    """CORL's ImplicitQLearning with networks of the wanted sizes, in one precision."""
+class CorlRun:
+    """One of CORL's trainers with networks of the wanted sizes, in one precision.
 
-    metrics = {"v_loss": "value_loss", "q_loss": "q_loss", "actor_loss": "actor_loss"}
+    A subclass makes `self.trainer` and says what its parameters, metrics and settings are called.
+    """
 
-    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
-        sizes_of = hidden_arguments(options.hidden)
-        observation_size, action_size = sizes
-        policy = corl.DeterministicPolicy if options.deterministic else corl.GaussianPolicy
-        self.actor = policy(observation_size, action_size, options.max_action, **sizes_of).to(dtype)
-        self.q = corl.TwinQ(observation_size, action_size, **sizes_of).to(dtype)
-        self.v = corl.ValueFunction(observation_size, **sizes_of).to(dtype)
-        self.optimizers = [
-            torch.optim.Adam(network.parameters(), lr=learning_rate)
-            for network in (self.actor, self.q, self.v)
-        ]
+    file = None  # of algorithms/offline/
+    metrics = {}  # our name: CORL's
+    columns = ("observations", "actions", "rewards", "next_observations", "terminals")
+
+    def __init__(self, corl, options, dtype, parameters):
         self.corl, self.options, self.dtype = corl, options, dtype
-        self.trainer = corl.ImplicitQLearning(
-            max_action=options.max_action, actor=self.actor, actor_optimizer=self.optimizers[0],
-            q_network=self.q, q_optimizer=self.optimizers[1], v_network=self.v,
-            v_optimizer=self.optimizers[2], iql_tau=options.expectile, beta=options.temperature,
-            max_steps=options.max_steps, discount=options.discount, tau=polyak)
         if parameters is not None:
             with torch.no_grad():
                 for name, parameter in self.named_parameters().items():
                     parameter.copy_(torch.from_numpy(parameters[name]))
 
     def named_parameters(self):
-        named = {}
-        target = self.trainer.q_target
-        for prefix, network in (("q1", self.q.q1), ("q2", self.q.q2), ("v", self.v),
-                                ("actor", self.actor), ("q1_target", target.q1),
-                                ("q2_target", target.q2)):
-            named.update(linear_parameters(prefix, network))
-        if not self.options.deterministic:
-            named["actor.log_std"] = self.actor.log_std
-        return named
+        raise NotImplementedError
 
     def snapshot(self):
         return {n: p.detach().numpy().copy() for n, p in self.named_parameters().items()}
 
     def clipped_weights(self, batch):
-        """How many advantage weights of the next update meet the upper limit."""
-        with torch.no_grad():
-            advantage = self.trainer.q_target(batch[0], batch[1]) - self.v(batch[0])
-            weight = torch.exp(self.options.temperature * advantage)
-        return int((weight > self.corl.EXP_ADV_MAX).sum())
+        """How many weights of the next update meet an upper limit; for BC there are none."""
+        return 0
 
     def train(self, data, indices):
         """One update per row of `indices`; returns the metric columns and the clipped weights."""
@@ -203,9 +184,9 @@ class IqlRun:
         real = np.float64 if self.dtype == torch.float64 else np.float32
         return {name: np.asarray(v, dtype=real) for name, v in losses.items()}, clipped
 
-    def hyperparameters(self):
-        """Every setting of the run, by drydock's names, read off the objects that were run."""
-        options, adam = self.options, self.optimizers[0].defaults
+    def shared_hyperparameters(self, optimizer):
+        """Settings of any run, by drydock's names, read off the objects that were run."""
+        adam = optimizer.defaults
         layer_sizes = {}
         for name, parameter in self.named_parameters().items():
             network, _, rest = name.partition(".")
@@ -213,28 +194,112 @@ class IqlRun:
                 out, inner = parameter.shape
                 layer_sizes.setdefault(network, [inner]).append(out)
         return {
-            "batch_size": options.batch, "max_action": options.max_action,
-            "discount": options.discount, "polyak": options.polyak, "target_update_period": 1,
-            "adam_beta1": adam["betas"][0], "adam_beta2": adam["betas"][1],
-            "adam_epsilon": adam["eps"], "weight_decay": adam["weight_decay"],
-            "gradient_clip": None,
-            "q_learning_rate": options.learning_rate, "v_learning_rate": options.learning_rate,
-            "actor_learning_rate": options.learning_rate, "learning_rate_schedule": "constant",
-            "actor_learning_rate_schedule": "cosine", "max_steps": options.max_steps,
+            "batch_size": self.options.batch, "max_action": self.options.max_action,
+            "discount": self.options.discount, "adam_beta1": adam["betas"][0],
+            "adam_beta2": adam["betas"][1], "adam_epsilon": adam["eps"],
+            "weight_decay": adam["weight_decay"], "gradient_clip": None,
+            "learning_rate_schedule": "constant", "max_steps": self.options.max_steps,
             "warmup_steps": 0, "layer_sizes": layer_sizes,
+        }
+
+
+class IqlRun(CorlRun):
+    """CORL's ImplicitQLearning."""
+
+    file = "iql"
+    metrics = {"v_loss": "value_loss", "q_loss": "q_loss", "actor_loss": "actor_loss"}
+
+    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        sizes_of = hidden_arguments(options.hidden)
+        observation_size, action_size = sizes
+        policy = corl.DeterministicPolicy if options.deterministic else corl.GaussianPolicy
+        self.actor = policy(observation_size, action_size, options.max_action, **sizes_of).to(dtype)
+        self.q = corl.TwinQ(observation_size, action_size, **sizes_of).to(dtype)
+        self.v = corl.ValueFunction(observation_size, **sizes_of).to(dtype)
+        self.optimizers = [
+            torch.optim.Adam(network.parameters(), lr=learning_rate)
+            for network in (self.actor, self.q, self.v)
+        ]
+        self.trainer = corl.ImplicitQLearning(
+            max_action=options.max_action, actor=self.actor, actor_optimizer=self.optimizers[0],
+            q_network=self.q, q_optimizer=self.optimizers[1], v_network=self.v,
+            v_optimizer=self.optimizers[2], iql_tau=options.expectile, beta=options.temperature,
+            max_steps=options.max_steps, discount=options.discount, tau=polyak)
+        super().__init__(corl, options, dtype, parameters)
+
+    def named_parameters(self):
+        named = {}
+        target = self.trainer.q_target
+        for prefix, network in (("q1", self.q.q1), ("q2", self.q.q2), ("v", self.v),
+                                ("actor", self.actor), ("q1_target", target.q1),
+                                ("q2_target", target.q2)):
+            named.update(linear_parameters(prefix, network))
+        if not self.options.deterministic:
+            named["actor.log_std"] = self.actor.log_std
+        return named
+
+    def clipped_weights(self, batch):
+        with torch.no_grad():
+            advantage = self.trainer.q_target(batch[0], batch[1]) - self.v(batch[0])
+            weight = torch.exp(self.options.temperature * advantage)
+        return int((weight > self.corl.EXP_ADV_MAX).sum())
+
+    def hyperparameters(self):
+        options = self.options
+        return {
+            **self.shared_hyperparameters(self.optimizers[0]),
+            "polyak": options.polyak, "target_update_period": 1,
+            "q_learning_rate": options.learning_rate, "v_learning_rate": options.learning_rate,
+            "actor_learning_rate": options.learning_rate, "actor_learning_rate_schedule": "cosine",
             "expectile": options.expectile, "temperature": options.temperature,
             "exp_advantage_max": self.corl.EXP_ADV_MAX, "log_std_min": self.corl.LOG_STD_MIN,
             "log_std_max": self.corl.LOG_STD_MAX, "deterministic_policy": options.deterministic,
         }
 
 
-def warmed_up_parameters(corl, options, sizes, data, rng):
+class BcRun(CorlRun):
+    """CORL's BC. Its actor has fixed sizes: its linear layers are exchanged, nothing else is."""
+
+    file = "any_percent_bc"
+    metrics = {"actor_loss": "actor_loss"}
+    columns = ("observations", "actions")
+
+    def __init__(self, corl, options, sizes, dtype, learning_rate, _polyak, parameters=None):
+        observation_size, action_size = sizes
+        self.actor = corl.Actor(observation_size, action_size, options.max_action)
+        resize_layers(self.actor.net, [observation_size, *options.hidden, action_size])
+        self.actor.to(dtype)
+        self.optimizer = torch.optim.Adam(self.actor.parameters(), lr=learning_rate)
+        self.trainer = corl.BC(
+            max_action=options.max_action, actor=self.actor, actor_optimizer=self.optimizer,
+            discount=options.discount)
+        super().__init__(corl, options, dtype, parameters)
+
+    def named_parameters(self):
+        return linear_parameters("actor", self.actor)
+
+    def hyperparameters(self):
+        return {**self.shared_hyperparameters(self.optimizer),
+                "learning_rate": self.options.learning_rate, "actor_learning_rate": None}
+
+
+def resize_layers(net, sizes):
+    """Put linear layers of other sizes in the place of those of a torch.nn.Sequential."""
+    places = [i for i, module in enumerate(net) if isinstance(module, torch.nn.Linear)]
+    if len(places) != len(sizes) - 1:
+        sys.exit(f"make_trace: CORL's network has {len(places) - 1} hidden layers; "
+                 f"got --hidden {sizes[1:-1]}")
+    for place, inner, out in zip(places, sizes, sizes[1:]):
+        net[place] = torch.nn.Linear(inner, out)
+
+
+def warmed_up_parameters(run_class, corl, options, sizes, data, rng):
     """Parameters as they are somewhere inside a run, not as they are drawn.
 
     Fresh networks give advantages near zero: no weight would meet the clip, and a target would equal
     its network. A few fast updates change both; their optimizer state is thrown away.
     """
-    run = IqlRun(corl, options, sizes, torch.float32, 10 * options.learning_rate, 0.02)
+    run = run_class(corl, options, sizes, torch.float32, 10 * options.learning_rate, 0.02)
     if options.warm_up:
         run.train(data, rng.integers(0, options.rows, size=(options.warm_up, options.batch)))
     return run.snapshot()
@@ -274,29 +339,31 @@ def report_conditioning(title, tolerances, losses, final, other_losses, other_fi
     return metric < CHECK_SHARE * tolerances[0] and parameter < CHECK_SHARE * tolerances[1]
 
 
-def record_iql(options):
-    corl = load_corl(options.corl, "iql")
+def record(options):
+    run_class = RUNS[options.algorithm]
+    corl = load_corl(options.corl, run_class.file)
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     data = prepare_data(corl, rng, options)
     options.rows = len(data["rewards"])
     sizes = (data["observations"].shape[1], data["actions"].shape[1])
-    start = warmed_up_parameters(corl, options, sizes, data, rng)
+    start = warmed_up_parameters(run_class, corl, options, sizes, data, rng)
     indices = rng.integers(0, options.rows, size=(options.steps, options.batch))
 
     def run(dtype, rows=indices, init=start):
-        one = IqlRun(corl, options, sizes, dtype, options.learning_rate, options.polyak, init)
+        one = run_class(corl, options, sizes, dtype, options.learning_rate, options.polyak, init)
         losses, clipped = one.train(data, rows)
         return one, losses, clipped
 
     single, losses, clipped = run(torch.float32)
     final = single.snapshot()
-    tensors = {f"data/{k}": v for k, v in data.items()}
+    tensors = {f"data/{k}": data[k] for k in run_class.columns}
     tensors["batch/indices"] = indices.astype(np.int64)
     tensors.update({f"init/{k}": v for k, v in start.items()})
     tensors.update({f"final/{k}": v for k, v in final.items()})
     tensors.update({f"expect/{k}": v for k, v in losses.items()})
-    print(f"{options.output}: {options.steps} updates, {clipped} of {indices.size} weights clipped, "
+    note = f", {clipped} weights clipped" if options.algorithm == "iql" else ""
+    print(f"{options.output}: {options.steps} updates of {options.batch} rows{note}, "
           f"{int(data['terminals'].sum())} of {options.rows} rows terminal, "
           f"last losses " + ", ".join(f"{k} {v[-1]:.4g}" for k, v in losses.items()))
 
@@ -321,22 +388,23 @@ def record_iql(options):
                                 flip_hidden(other64.snapshot())),
         ])
     metadata = {
-        "drydock.trace": "1", "algorithm": "iql", "preset": "corl", "steps": str(options.steps),
+        "drydock.trace": "1", "algorithm": options.algorithm, "preset": "corl",
+        "steps": str(options.steps),
         "hyperparameters": json.dumps(single.hyperparameters()),
-        "generator": f"CORL algorithms/offline/iql.py, torch {torch.__version__}, "
-                     f"seed {options.seed}, {clipped} weights clipped",
+        "generator": f"CORL algorithms/offline/{run_class.file}.py, torch {torch.__version__}, "
+                     f"seed {options.seed}{note}",
     }
     return tensors, metadata, good
 
 
-RECORDERS = {"iql": record_iql}
+RUNS = {"bc": BcRun, "iql": IqlRun}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--corl", required=True, metavar="DIR", help="root of a checkout of CORL")
-    add("--algorithm", choices=sorted(RECORDERS), default="iql")
+    add("--algorithm", choices=sorted(RUNS), default="iql")
     add("--seed", type=int, default=0, help="draws the data, the parameters and the batches")
     add("--steps", type=int, default=40, help="updates to record")
     add("--batch", type=int, default=16)
@@ -347,7 +415,7 @@ def parse_arguments():
     add("--action-size", type=int, default=3, help="of synthetic data")
     add("--reward-scale", type=float, default=10.0, help="large ones make weights meet the clip")
     add("--deterministic", action="store_true", help="CORL's deterministic policy")
-    add("--max-action", type=float, default=1.0)
+    add("--max-action", type=float, default=1.0, help="of the environment, and of synthetic actions")
     add("--discount", type=float, default=0.99)
     add("--polyak", type=float, default=0.005)
     add("--expectile", type=float, default=0.7)
@@ -368,7 +436,7 @@ def parse_arguments():
 def main():
     torch.set_num_threads(1)  # the file must not depend on the machine's number of cores
     options = parse_arguments()
-    tensors, metadata, good = RECORDERS[options.algorithm](options)
+    tensors, metadata, good = record(options)
     if not good:
         sys.exit(f"make_trace: {options.output} not written: the run is badly conditioned, its own "
                  f"rounding uses over {CHECK_SHARE:.0%} of a tolerance; take another --seed")

@@ -189,7 +189,7 @@ std::string config_text(const TrainOptions& options, algorithms::Recipe& recipe)
     for (const std::string& name : settings.names()) {
         const std::string type = settings.type(name);
         std::string value = settings.get(name);
-        if (type == "text") value = toml_text(value);
+        if (type == "text" || value == "null") value = toml_text(value);
         if (type == "layers") value = inline_table(value);
         text += fmt::format("{} = {}\n", name, value);
     }

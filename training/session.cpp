@@ -47,6 +47,7 @@ Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
       action_size_(action_size),
       batch_size_(recipe.common().batch_size),
       check_numerics_(options.check_numerics),
+      reads_outcomes_(recipe.reads_outcomes()),
       device_(Device::cpu(options.threads, options.isa)) {
     recipe.fit(observation_size, action_size);
     state_ = std::make_unique<State>(device_, options.real, options.metric_rows);
@@ -70,10 +71,11 @@ void Session::add_data(const data::Transitions& t) {
     };
     add(kObservations, "data.observations", {n, observation_size_}, t.observations);
     add(kActions, "data.actions", {n, action_size_}, t.actions);
+    state_->counters().dataset_size = n;
+    if (!reads_outcomes_) return;
     add(kRewards, "data.rewards", {n}, t.rewards);
     add(kNextObservations, "data.next_observations", {n, observation_size_}, t.next_observations);
     add(kTerminals, "data.terminals", {n}, t.terminals);
-    state_->counters().dataset_size = n;
 }
 
 void Session::record_update() {
@@ -84,7 +86,9 @@ void Session::record_update() {
     for (std::size_t variant = 0; variant < algorithm_->variants(); ++variant) {
         Program program = record(*state_, [&](Graph& g) {
             const Tensor rows = g.random_rows("batch", batch_size_);
-            const auto column = [&](Column c) { return gather_rows(g.buffer(columns_[c]), rows); };
+            const auto column = [&](Column c) {
+                return columns_[c] < 0 ? Tensor() : gather_rows(g.buffer(columns_[c]), rows);
+            };
             const algorithms::Batch batch{column(kObservations), column(kActions), column(kRewards),
                                           column(kNextObservations), column(kTerminals)};
             algorithm_->record(g, batch, variant);

@@ -59,7 +59,7 @@ class Session {
 
   private:
     std::int64_t observation_size_, action_size_, batch_size_;
-    bool check_numerics_;
+    bool check_numerics_, reads_outcomes_;
     Device device_;
     std::unique_ptr<State> state_;
     std::unique_ptr<algorithms::Algorithm> algorithm_;

@@ -140,10 +140,11 @@ std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
     return ignored;
 }
 
-const std::set<std::string> kColumns{"observations", "actions", "rewards", "next_observations",
-                                     "terminals"};
+const std::set<std::string> kColumns{"observations", "actions"};
+const std::set<std::string> kOutcomes{"rewards", "next_observations", "terminals"};
 
-data::Transitions read_data(const TensorFile& trace) {
+// Rewards, next observations and terminals may be absent where the algorithm does not read them.
+data::Transitions read_data(const TensorFile& trace, bool outcomes) {
     const auto f32 = [&](const char* name, const Dims& shape) -> std::vector<float> {
         return demand(trace, name, shape, DType::f32).f32(name);
     };
@@ -153,6 +154,7 @@ data::Transitions read_data(const TensorFile& trace) {
     t.observation_size = trace.tensor("data/observations").shape[1];
     t.actions = f32("data/actions", {t.count, -1});
     t.action_size = trace.tensor("data/actions").shape[1];
+    if (!outcomes) return t;
     t.rewards = f32("data/rewards", {t.count});
     t.next_observations = f32("data/next_observations", {t.count, t.observation_size});
     t.terminals = f32("data/terminals", {t.count});
@@ -182,9 +184,12 @@ Trace::Trace(const TensorFile& trace) : file(trace), steps(0) {
     recipe = algorithms::make_recipe(trace.text("algorithm"));
     recipe->apply_preset(trace.text("preset"), "");
     ignored = apply_hyperparameters(trace, *recipe);
-    data = read_data(trace);
+    recipe->common().batch_action_bound = recipe->common().max_action;
+    data = read_data(trace, recipe->reads_outcomes());
     for (const std::string& name : names_under(trace, "data/")) {
-        if (!kColumns.contains(name)) ignored.push_back("data/" + name);
+        const bool read =
+            kColumns.contains(name) || (recipe->reads_outcomes() && kOutcomes.contains(name));
+        if (!read) ignored.push_back("data/" + name);
     }
     const TensorData& indices = demand(trace, "batch/indices", {steps, -1}, DType::i64);
     if (names_under(trace, "batch/").size() != 1) {

@@ -64,7 +64,7 @@ struct Bandit {
 
 IqlSettings small() {
     IqlSettings s;
-    s.layer_sizes = {
+    s.networks.layer_sizes = {
         {"q1", {2, 32, 32, 1}}, {"q2", {2, 32, 32, 1}}, {"v", {1, 32, 1}}, {"actor", {1, 32, 1}}};
     s.v_learning_rate = s.q_learning_rate = s.actor_learning_rate = 3e-3;
     s.temperature = 10;

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <map>
 
 #include "algorithms/algorithm.h"
 #include "base/error.h"
@@ -13,18 +14,32 @@ namespace {
 
 using algorithms::make_recipe;
 
-TEST_CASE("every setting of IQL takes back its own text") {
-    const auto recipe = make_recipe("iql");
-    recipe->fit(11, 3);
-    auto& settings = recipe->settings();
-    CHECK(settings.names().size() > 20);
-    for (const std::string& name : settings.names()) {
-        CAPTURE(name);
-        const std::string text = settings.get(name);
-        settings.set(name, text);
-        CHECK(settings.get(name) == text);
-        CHECK_FALSE(settings.help(name).empty());
+TEST_CASE("every setting of every algorithm takes back its own text") {
+    for (const std::string& algorithm : algorithms::list_algorithms()) {
+        const auto recipe = make_recipe(algorithm);
+        recipe->fit(11, 3);
+        auto& settings = recipe->settings();
+        CHECK(settings.names().size() > 15);
+        for (const std::string& name : settings.names()) {
+            CAPTURE(algorithm);
+            CAPTURE(name);
+            const std::string text = settings.get(name);
+            settings.set(name, text);
+            CHECK(settings.get(name) == text);
+            CHECK_FALSE(settings.help(name).empty());
+        }
     }
+}
+
+TEST_CASE("an optional number is a number or null") {
+    const auto recipe = make_recipe("bc");
+    auto& s = recipe->settings();
+    CHECK(s.type("actor_learning_rate") == std::string("number"));
+    CHECK(s.get("actor_learning_rate") == "null");
+    s.set("actor_learning_rate", "1e-3");
+    CHECK(s.get("actor_learning_rate") == "0.001");
+    s.reset("actor_learning_rate");
+    CHECK(s.get("actor_learning_rate") == "null");
 }
 
 TEST_CASE("numbers keep their bits through text") {
@@ -62,6 +77,13 @@ TEST_CASE("a wrong setting gets one usage error that says what was expected") {
                          Error);
     CHECK_THROWS_WITH_AS(s.set("actor_learning_rate_schedule", "linear"),
                          doctest::Contains("cosine"), Error);
+    CHECK_THROWS_WITH_AS(s.set("advantage_from", "after_step"),
+                         doctest::Contains("after_value_step"), Error);
+    CHECK_THROWS_WITH_AS(s.set("value_for_targets", "never"), doctest::Contains("before_step"),
+                         Error);
+    CHECK_THROWS_WITH_AS(s.set("critic_loss", "mean"), doctest::Contains("average, sum"), Error);
+    CHECK_THROWS_AS(s.set("actor_dropout", "1"), Error);
+    CHECK_THROWS_AS(s.set("actor_dropout", "-0.1"), Error);
     CHECK_THROWS_AS(s.set("gradient_clip", "0"), Error);
     CHECK_THROWS_AS(s.set("adam_beta1", "1"), Error);
     CHECK_THROWS_AS(s.set("layer_sizes", "{\"v\": [11, 4294967296, 1]}"), Error);
@@ -73,28 +95,118 @@ TEST_CASE("a wrong setting gets one usage error that says what was expected") {
     }
 }
 
-TEST_CASE("preset corl takes the row of the data set, and says so") {
+using Differences = std::map<std::string, std::string>;
+
+// What a preset sets for a data set, as far as it differs from the algorithm's defaults.
+Differences differences(const char* preset, const char* dataset) {
+    const auto recipe = make_recipe("iql"), plain = make_recipe("iql");
+    recipe->apply_preset(preset, dataset);
+    Differences out;
+    for (const std::string& name : recipe->settings().names()) {
+        const std::string value = recipe->settings().get(name);
+        if (value != plain->settings().get(name)) out[name] = value;
+    }
+    return out;
+}
+
+// `base` with more, or other, values.
+Differences with(Differences base, const Differences& changes) {
+    for (const auto& [name, value] : changes) base[name] = value;
+    return base;
+}
+
+TEST_CASE("preset corl: the rows of CORL's configurations") {
+    for (const char* dataset :
+         {"halfcheetah-medium", "halfcheetah-medium-expert", "hopper-expert", "hopper-random",
+          "hopper-full-replay", "walker2d-medium-replay", "maze2d-large-dense", "mine"}) {
+        CAPTURE(std::string(dataset));
+        CHECK(differences("corl", dataset).empty());
+    }
+    CHECK(differences("corl", "hopper-medium-expert") ==
+          Differences{{"expectile", "0.5"}, {"temperature", "6"}});
+    for (const char* dataset : {"hopper-medium", "hopper-medium-replay"}) {
+        CHECK(differences("corl", dataset) == Differences{{"deterministic_policy", "true"},
+                                                          {"polyak", "0.001"},
+                                                          {"reward_transform", "return_range"}});
+    }
+    CHECK(differences("corl", "antmaze-medium-diverse") ==
+          Differences{
+              {"expectile", "0.9"}, {"temperature", "10"}, {"reward_transform", "minus_one"}});
+    for (const char* dataset : {"pen-human", "door-cloned", "hammer-expert", "relocate-human"}) {
+        CHECK(differences("corl", dataset) ==
+              Differences{{"expectile", "0.8"}, {"actor_dropout", "0.1"}});
+    }
+}
+
+TEST_CASE("preset paper: the authors' code and its rows") {
+    const Differences base{{"value_for_targets", "after_step"},
+                           {"advantage_from", "after_value_step"},
+                           {"critic_loss", "sum"},
+                           {"log_std_min", "-5"},
+                           {"initializer", "orthogonal"},
+                           {"normalize_observations", "false"},
+                           {"action_clip", "0.99999"}};
+    CHECK(differences("paper", "mine") == base);
+    CHECK(differences("paper", "maze2d-umaze") == base);
+    for (const char* dataset : {"halfcheetah-medium", "hopper-medium", "walker2d-medium-expert"}) {
+        CHECK(differences("paper", dataset) ==
+              with(base, {{"reward_transform", "trajectory_range"}}));
+    }
+    CHECK(differences("paper", "antmaze-large-play") ==
+          with(base,
+               {{"expectile", "0.9"}, {"temperature", "10"}, {"reward_transform", "minus_one"}}));
+    for (const char* dataset :
+         {"kitchen-mixed", "pen-human", "door-human", "hammer-cloned", "relocate-human"}) {
+        CHECK(differences("paper", dataset) ==
+              with(base, {{"temperature", "0.5"}, {"actor_dropout", "0.1"}}));
+    }
+}
+
+TEST_CASE("preset tutorial: the same settings for every data set") {
+    for (const char* dataset : {"hopper-medium", "antmaze-umaze", "mine"}) {
+        CHECK(differences("tutorial", dataset) ==
+              Differences{{"deterministic_policy", "true"},
+                          {"temperature", "10"},
+                          {"target_critics", "false"},
+                          {"value_for_targets", "after_step"},
+                          {"advantage_from", "after_all_steps"},
+                          {"critic_loss", "sum"},
+                          {"actor_learning_rate_schedule", "constant"},
+                          {"normalize_observations", "false"}});
+    }
+}
+
+TEST_CASE("a preset says which row it took, and leaves nothing of the last one") {
     const auto recipe = make_recipe("iql");
-    auto& s = recipe->settings();
-    const auto value = [&](const char* dataset, const char* name) {
-        recipe->apply_preset("corl", dataset);
-        return s.get(name);
+    const auto sentence = [&](const char* preset, const char* dataset) {
+        return recipe->apply_preset(preset, dataset);
     };
-    CHECK(value("halfcheetah-medium", "expectile") == "0.7");
-    CHECK(value("halfcheetah-medium", "temperature") == "3");
-    CHECK(value("hopper-medium-expert", "expectile") == "0.5");
-    CHECK(value("hopper-medium-expert", "temperature") == "6");
-    CHECK(value("hopper-medium", "deterministic_policy") == "true");
-    CHECK(value("hopper-medium-replay", "polyak") == "0.001");
-    CHECK(value("hopper-medium-replay", "reward_transform") == "return_range");
-    CHECK(value("antmaze-large-play", "temperature") == "10");
-    CHECK(value("antmaze-large-play", "reward_transform") == "minus_one");
-    CHECK(value("pen-human", "expectile") == "0.8");
-    // A row leaves nothing behind for the next.
-    CHECK(value("walker2d-medium", "deterministic_policy") == "false");
-    CHECK(recipe->apply_preset("corl", "hopper-medium").find("hopper-medium") != std::string::npos);
-    CHECK(recipe->apply_preset("corl", "mine").find("no row") != std::string::npos);
-    CHECK_THROWS_AS(recipe->apply_preset("paperish", ""), Error);
+    CHECK(recipe->presets() == std::vector<std::string>{"corl", "paper", "tutorial"});
+    CHECK(sentence("corl", "hopper-medium-expert") ==
+          "preset corl: settings of data set 'hopper-medium-expert' (row hopper-medium-expert)");
+    CHECK(sentence("paper", "antmaze-umaze").find("(row antmaze-*)") != std::string::npos);
+    CHECK(sentence("paper", "maze2d-umaze").find("no row for data set 'maze2d-umaze'") !=
+          std::string::npos);
+    CHECK(sentence("tutorial", "hopper-medium") ==
+          "preset tutorial: the same settings for every data set");
+    recipe->settings().set("discount", "0.5");
+    recipe->settings().set("layer_sizes", R"({"v": [11, 32, 1]})");
+    sentence("corl", "walker2d-medium");
+    CHECK(recipe->settings().get("deterministic_policy") == "false");
+    CHECK(recipe->settings().get("target_critics") == "true");
+    CHECK(recipe->settings().get("discount") == "0.99");
+    CHECK(recipe->settings().get("layer_sizes") == R"({"v":[11,32,1]})");
+    CHECK_THROWS_WITH_AS(sentence("paperish", ""), doctest::Contains("corl, paper, tutorial"),
+                         Error);
+}
+
+TEST_CASE("rows match whole names, and beginnings where they end in a star") {
+    const algorithms::PresetRow row{{"hopper-medium", "pen-*"}, {}};
+    CHECK(algorithms::matches(row, "hopper-medium"));
+    CHECK(algorithms::matches(row, "pen-human"));
+    CHECK_FALSE(algorithms::matches(row, "hopper-medium-replay"));
+    CHECK_FALSE(algorithms::matches(row, "open-human"));
+    CHECK_FALSE(algorithms::matches(row, ""));
 }
 
 TEST_CASE("sizes that do not fit the data are refused") {

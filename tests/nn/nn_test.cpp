@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "base/error.h"
+#include "nn/dropout.h"
 #include "nn/gaussian_actor.h"
+#include "nn/twin_critic.h"
 #include "tests/core/harness.h"
 
 namespace drydock::test {
@@ -95,6 +97,87 @@ TEST_CASE("a Gaussian actor has a tanh mean and a clamped deviation") {
         }
         CHECK(log_prob[n] == doctest::Approx(want).epsilon(1e-12));
     }
+}
+
+TEST_CASE("dropout zeroes its share of the units and scales the others") {
+    State s(device(), DType::f64);
+    const Values x = draw({200, 50}, 0.5, 2.0, 3);
+    const BufferId id = s.add_column("x", {200, 50}, std::span<const double>(x));
+    for (const double rate : {0.1, 0.5}) {
+        Graph g(s, {.eager = true});
+        const Values y = g.read(nn::dropout(g.buffer(id), rate, "net.dropout"));
+        double dropped = 0;
+        for (std::size_t i = 0; i < y.size(); ++i) {
+            dropped += y[i] == 0.0 ? 1 : 0;
+            if (y[i] != 0.0) CHECK(y[i] == doctest::Approx(x[i] / (1 - rate)).epsilon(1e-14));
+        }
+        // Four standard deviations of 10000 draws.
+        CHECK(std::fabs(dropped / 10000 - rate) < 4 * std::sqrt(rate * (1 - rate) / 10000));
+    }
+}
+
+TEST_CASE("dropout masks follow the stream's name and the step, and rate 0 records nothing") {
+    State s(device());
+    s.counters().seed = 3;
+    const auto mask = [&](const char* stream, std::int64_t step) {
+        s.counters().step = step;
+        Graph g(s, {.eager = true});
+        return g.read(nn::dropout(fill(g, {30, 8}, 1.0), 0.5, stream));
+    };
+    CHECK(mask("a", 0) == mask("a", 0));
+    CHECK(mask("a", 0) != mask("b", 0));
+    CHECK(mask("a", 0) != mask("a", 1));
+    Graph g(s);
+    const Tensor x = fill(g, {2, 3}, 1.0);
+    const std::size_t nodes = g.program().nodes.size();
+    CHECK(nn::dropout(x, 0.0, "a").id() == x.id());
+    CHECK(g.program().nodes.size() == nodes);
+    CHECK_THROWS_WITH_AS(nn::dropout(x, 1.0, "a"), doctest::Contains("[0, 1)"), Error);
+}
+
+TEST_CASE("an mlp drops hidden units while it trains, each layer by a stream of its own") {
+    State s(device(), DType::f64);
+    ParameterGroup& group = s.add_group("net");
+    nn::MlpSpec spec;
+    spec.layer_sizes = {3, 4, 5, 2};
+    spec.dropout = 0.25;
+    const nn::Mlp net(group, "net", spec);
+    group.initialize(6);
+    // Masks by injected draws: of the first layer every unit is kept, of the second every one goes.
+    s.inject_stream("net.layers.0.dropout",
+                    s.add_column("kept", {1, 7, 4}, std::span<const double>(Values(28, 0.25))));
+    s.inject_stream("net.layers.1.dropout",
+                    s.add_column("gone", {1, 7, 5}, std::span<const double>(Values(35, 0.24))));
+    const Values x = draw({7, 3}, -1, 1, 2);
+    const BufferId id = s.add_column("x", {7, 3}, std::span<const double>(x));
+    Graph g(s, {.eager = true});
+    const Values trained = g.read(net.train(g.buffer(id))), acted = g.read(net(g.buffer(id)));
+    const Values bias = group.read(5);
+    for (std::size_t i = 0; i < trained.size(); ++i) CHECK(trained[i] == bias[i % 2]);
+    CHECK(acted != trained);
+}
+
+TEST_CASE("a twin critic takes the smaller of two values") {
+    State s(device(), DType::f64);
+    ParameterGroup& group = s.add_group("critics");
+    nn::MlpSpec spec;
+    spec.layer_sizes = {3, 4, 1};
+    const nn::TwinCritic critics(group, "_target", spec, spec);
+    group.initialize(6);
+    CHECK(group.spec(0).name == "q1_target.layers.0.weight");
+    CHECK(group.spec(4).name == "q2_target.layers.0.weight");
+    const Values x = draw({40, 3}, -1, 1, 2);
+    const BufferId id = s.add_column("x", {40, 3}, std::span<const double>(x));
+    Graph g(s, {.eager = true});
+    const Values q1 = g.read(critics.q1(g.buffer(id))), q2 = g.read(critics.q2(g.buffer(id)));
+    const Values smaller = g.read(critics.smaller(g.buffer(id)));
+    int first = 0;
+    for (std::size_t i = 0; i < 40; ++i) {
+        CHECK(smaller[i] == std::min(q1[i], q2[i]));
+        first += q1[i] < q2[i] ? 1 : 0;
+    }
+    CHECK(first > 0);
+    CHECK(first < 40);
 }
 
 }  // namespace

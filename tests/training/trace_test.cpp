@@ -16,6 +16,7 @@ using training::TraceReport;
 using training::verify_trace;
 
 const char* kGaussian = DRYDOCK_TRACES "/iql_gaussian.safetensors";
+const char* kBc = DRYDOCK_TRACES "/bc.safetensors";
 const char* kDeterministic = DRYDOCK_TRACES "/iql_deterministic.safetensors";
 
 TEST_CASE("CORL's IQL is reproduced in fp32 and in fp64") {
@@ -31,6 +32,23 @@ TEST_CASE("CORL's IQL is reproduced in fp32 and in fp64") {
             for (const auto& replay : report.replays) {
                 CHECK(replay.metrics.size() == 3);
                 CHECK(replay.parameters.size() == (path == kGaussian ? 37 : 36));
+            }
+        }
+    }
+}
+
+TEST_CASE("CORL's BC is reproduced in fp32 and in fp64") {
+    for (const char* path : {kBc, DRYDOCK_TRACES "/bc_max_action.safetensors"}) {
+        for (const char* isa : {"", "portable"}) {
+            training::TraceOptions options;
+            options.isa = isa;
+            const TraceReport report = verify_trace(std::string(path), options);
+            CHECK(report.algorithm == "bc");
+            CHECK(report.passed);
+            REQUIRE(report.replays.size() == 2);
+            for (const auto& replay : report.replays) {
+                CHECK(replay.metrics.size() == 1);
+                CHECK(replay.parameters.size() == 6);
             }
         }
     }
@@ -65,6 +83,62 @@ TEST_CASE("every changed hyperparameter is caught") {
         set_hyperparameter(changed, name, value);
         CHECK_MESSAGE(!verify_trace(changed).passed, name);
     }
+}
+
+TEST_CASE("every changed hyperparameter of BC is caught, by either of its names") {
+    const TensorFile trace = read_tensor_file(kBc);
+    const std::pair<const char*, nlohmann::json> changes[] = {
+        {"learning_rate", 3.1e-4}, {"actor_learning_rate", 3.1e-4},
+        {"adam_beta1", 0.89},      {"adam_beta2", 0.9},
+        {"adam_epsilon", 1e-5},    {"learning_rate_schedule", "cosine"},
+        {"weight_decay", 0.1},     {"actor_learning_rate_schedule", "cosine"},
+        {"gradient_clip", 1e-3},   {"max_action", 1.01}};
+    for (const auto& [name, value] : changes) {
+        TensorFile changed = trace;
+        set_hyperparameter(changed, name, value);
+        CHECK_MESSAGE(!verify_trace(changed).passed, name);
+    }
+}
+
+TEST_CASE("BC's rate may have the general name, the actor's, or both") {
+    const TensorFile trace = read_tensor_file(kBc);
+    using Json = nlohmann::json;
+    const std::pair<Json, Json> pairs[] = {
+        {3e-4, nullptr}, {nullptr, 3e-4}, {3e-4, 3e-4}, {0.5, 3e-4}};
+    for (const auto& [general, actor] : pairs) {
+        TensorFile changed = trace;
+        set_hyperparameter(changed, "learning_rate", general);
+        set_hyperparameter(changed, "actor_learning_rate", actor);
+        set_hyperparameter(changed, "actor_learning_rate_schedule", nullptr);
+        CHECK(verify_trace(changed).passed);
+    }
+}
+
+TEST_CASE("BC needs no rewards, next observations or terminals, and says that it ignores them") {
+    TensorFile trace = read_tensor_file(kBc);
+    CHECK(!trace.tensors.contains("data/rewards"));
+    CHECK(verify_trace(trace).ignored == std::vector<std::string>{"discount"});
+    const TensorData& observations = trace.tensor("data/observations");
+    trace.tensors["data/next_observations"] = observations;
+    trace.tensors["data/terminals"] = trace.tensor("data/actions");
+    const TraceReport report = verify_trace(trace);
+    CHECK(report.passed);
+    CHECK(report.ignored ==
+          std::vector<std::string>{"discount", "data/next_observations", "data/terminals"});
+    trace.tensors.erase("data/actions");
+    CHECK(contains(error_of([&] { verify_trace(trace); }), "data/actions"));
+}
+
+TEST_CASE("a BC loss that is summed over the action's dimensions is caught") {
+    TensorFile trace = read_tensor_file(kBc);
+    const float actions = static_cast<float>(trace.tensor("data/actions").shape[1]);
+    std::vector<float> rows = trace.tensor("expect/actor_loss").f32("actor_loss");
+    for (float& x : rows) x *= actions;
+    trace.tensors["expect/actor_loss"] =
+        TensorData::of({static_cast<std::int64_t>(rows.size())}, std::span<const float>(rows));
+    const TraceReport report = verify_trace(trace);
+    CHECK(!report.passed);
+    CHECK(!report.replays[0].metrics[0].passed);
 }
 
 TEST_CASE("fp64 shows a slip that fp32 hides") {

@@ -1,0 +1,49 @@
+#include "algorithms/bc.h"
+
+namespace drydock::algorithms {
+namespace {
+
+class Bc final : public Algorithm {
+  public:
+    Bc(State& state, const BcSettings& settings);
+    void record(Graph& g, const Batch& b, std::size_t variant) override;
+    Tensor act(Graph&, Tensor observations) override { return actor_(observations); }
+    void initialize(std::uint64_t seed) override { actor_group_.initialize(seed); }
+    PolicyNetwork policy() const override {
+        return {"actor", s_.networks.layer_sizes.at("actor"), "relu", "deterministic_tanh"};
+    }
+
+  private:
+    BcSettings s_;
+    ParameterGroup& actor_group_;
+    nn::Mlp actor_;
+};
+
+Bc::Bc(State& state, const BcSettings& settings)
+    : s_(settings),
+      actor_group_(state.add_group("actor")),
+      actor_(actor_group_, "actor", network_spec(s_.networks, "actor", Activation::tanh)) {
+    const bool own_schedule = s_.actor_learning_rate_schedule != "null";
+    const std::string& schedule =
+        own_schedule ? s_.actor_learning_rate_schedule : s_.learning_rate_schedule;
+    const auto& rate = s_.actor_learning_rate ? s_.actor_learning_rate : s_.learning_rate;
+    actor_group_.set_optimizer(
+        make_optimizer(s_.adam, rate.value(), schedule, s_.common.max_steps));
+}
+
+// The mean over the batch and the action's dimensions of the squared error.
+void Bc::record(Graph& g, const Batch& b, std::size_t) {
+    const double bound = s_.common.batch_action_bound;
+    const Tensor actions = actor_(b.observations);
+    const Tensor loss = mse(bound == 1.0 ? actions : bound * actions, b.actions);
+    g.minimize(loss, actor_group_);
+    g.metric("actor_loss", loss);
+}
+
+}  // namespace
+
+std::unique_ptr<Algorithm> make_bc(State& state, const BcSettings& settings) {
+    return std::make_unique<Bc>(state, settings);
+}
+
+}  // namespace drydock::algorithms

@@ -1,0 +1,67 @@
+// Settings that algorithms share, and what is made of them.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "algorithms/settings.h"
+#include "core/state.h"
+#include "nn/mlp.h"
+
+namespace drydock::algorithms {
+
+// Settings that every algorithm has and the trainer reads.
+struct CommonSettings {
+    std::int64_t batch_size = 256;
+    std::int64_t max_steps = 1000000;  // horizon of the schedules
+    // The data: which transitions, and what is done to them before training.
+    std::string transitions = "qlearning_dataset";
+    bool normalize_observations = true;
+    double observation_epsilon = 1e-3;
+    std::string reward_transform = "none";
+    double action_clip = 1.0;  // of the data's actions, after they were mapped into [-1, 1]
+    double max_action = 1.0;   // bound of the environment's actions, where no environment says it
+    // Bound of Batch::actions; no setting. Training maps the data's actions into [-1, 1]; a trace
+    // holds the environment's, up to max_action.
+    double batch_action_bound = 1.0;
+};
+void add_common_settings(Settings& settings, CommonSettings& common);
+
+// The settings of Adam that all networks of an algorithm share.
+struct AdamSettings {
+    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+    double weight_decay = 0.0;                                       // decoupled
+    double gradient_clip = std::numeric_limits<double>::infinity();  // global norm of a group
+    std::int64_t warmup_steps = 1;                                   // of the schedule "warmup"
+};
+void add_adam_settings(Settings& settings, AdamSettings& adam);
+
+// The schedules: "constant", "cosine" (to 0 at max_steps) and "warmup".
+const std::vector<std::string>& schedules();
+// One group's optimizer.
+OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
+                                 const std::string& schedule, std::int64_t max_steps);
+
+// First values and sizes of an algorithm's multi-layer perceptrons.
+struct NetworkSettings {
+    std::string initializer = "pytorch_default";  // of all networks
+    LayerSizes layer_sizes;                       // by network
+};
+// `names` lists the networks for the help text: "q1, q2, v, actor".
+void add_network_settings(Settings& settings, NetworkSettings& networks, const std::string& names);
+
+// A network's first and last layer.
+struct NetworkEnds {
+    std::string name;
+    std::int64_t in, out;
+};
+// Gives each network that has no layer_sizes two hidden layers of 256. Throws Error (usage) for a
+// network that is not listed and for sizes that do not fit; `data` says what they should fit.
+void fit_layer_sizes(NetworkSettings& networks, const std::vector<NetworkEnds>& ends,
+                     const std::string& data);
+// What to build the network `name` from; layer_sizes must have it.
+nn::MlpSpec network_spec(const NetworkSettings& networks, const std::string& name,
+                         Activation output = Activation::none);
+
+}  // namespace drydock::algorithms
