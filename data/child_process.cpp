@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 namespace drydock::data {
 namespace {
 
-constexpr int kPipe = 3;           // the child's end, after the standard descriptors
+constexpr int kPipe = 3;            // the child's end, after the standard descriptors
 constexpr int kPipeSize = 1 << 20;  // so that the child decodes ahead
 
 // --- In the child. ---
@@ -55,7 +56,7 @@ void reset_descriptors(int pipe) {
     for (int other = kPipe + 1; other < end; ++other) close(other);
 }
 
-void lower_limit(__rlimit_resource resource, rlim_t value) {
+void set_limit(__rlimit_resource resource, rlim_t value) {
     rlimit limit{};
     if (getrlimit(resource, &limit) != 0) return;
     limit.rlim_cur = std::min(value, limit.rlim_max);
@@ -79,15 +80,13 @@ void isolate(int pipe, pid_t parent) {
     reset_signals();
     // A core handler is not bound by the limit, but by this.
     prctl(PR_SET_DUMPABLE, 0);
-    lower_limit(RLIMIT_CORE, 0);
+    set_limit(RLIMIT_CORE, 0);
 }
 
 [[noreturn]] void run_child(const std::function<void(ChildChannel&)>& body, int pipe, pid_t parent,
                             const ChildLimits& limits) {
     isolate(pipe, parent);
     ChildChannel channel(kPipe, limits);
-    channel.allow_memory(limits.memory);
-    channel.note_progress();
     int status = 0;
     try {
         body(channel);
@@ -130,30 +129,36 @@ bool bury(pid_t pid, int options, int& status) {
 
 }  // namespace
 
-void ChildChannel::write_all(const void* bytes, std::size_t size) const {
-    const char* next = static_cast<const char*>(bytes);
-    while (size > 0) {
-        const ssize_t count = write(descriptor_, next, size);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) _exit(1);
-        next += count;
-        size -= static_cast<std::size_t>(count);
-    }
+ChildChannel::ChildChannel(int descriptor, const ChildLimits& limits)
+    : descriptor_(descriptor), limits_(limits), memory_at_start_(mapped_memory()) {
+    allow_memory(limits.memory);
+    note_progress();
 }
 
 void ChildChannel::send(const void* head, std::size_t head_size, const void* body,
                         std::size_t body_size) {
-    write_all(head, head_size);
-    write_all(body, body_size);
+    // writev takes the parts without const.
+    iovec parts[2] = {{const_cast<void*>(head), head_size}, {const_cast<void*>(body), body_size}};
+    while (parts[0].iov_len + parts[1].iov_len > 0) {
+        const ssize_t count = writev(descriptor_, parts, 2);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) _exit(1);
+        auto left = static_cast<std::size_t>(count);
+        for (iovec& part : parts) {
+            const std::size_t taken = std::min(left, part.iov_len);
+            part.iov_base = static_cast<char*>(part.iov_base) + taken;
+            part.iov_len -= taken;
+            left -= taken;
+        }
+    }
     note_progress();
 }
 
 void ChildChannel::allow_memory(std::uint64_t bytes) {
-    const std::uint64_t now = mapped_memory();
-    if (now > 0) lower_limit(RLIMIT_AS, now + bytes);
+    if (memory_at_start_ > 0) set_limit(RLIMIT_AS, memory_at_start_ + bytes);
 }
 
-void ChildChannel::forbid_opening() const { lower_limit(RLIMIT_NOFILE, 0); }
+void ChildChannel::forbid_opening() const { set_limit(RLIMIT_NOFILE, 0); }
 
 void ChildChannel::note_progress() const {
     // Counts the time on a processor, so a slow disk does not end the child; SIGPROF does.
@@ -170,9 +175,10 @@ ChildProcess::ChildProcess(const std::function<void(ChildChannel&)>& body,
     : limits_(limits) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        throw Error(fmt::format("expected a pipe to a process of its own that reads the file, got "
-                                "\"{}\"",
-                                std::strerror(errno)));
+        throw Error(
+            fmt::format("expected a pipe to a process of its own that reads the file, got "
+                        "\"{}\"",
+                        std::strerror(errno)));
     }
     fcntl(ends[1], F_SETPIPE_SZ, kPipeSize);  // a smaller one only is slower
     const pid_t parent = getpid();
@@ -186,9 +192,10 @@ ChildProcess::ChildProcess(const std::function<void(ChildChannel&)>& body,
     descriptor_ = ends[0];
     if (pid_ > 0) return;
     close(descriptor_);
-    throw Error(fmt::format("expected a process of its own that reads the file, got \"{}\"; end "
-                            "other programs or raise the limit (ulimit -u)",
-                            std::strerror(reason)));
+    throw Error(
+        fmt::format("expected a process of its own that reads the file, got \"{}\"; end "
+                    "other programs or raise the limit (ulimit -u)",
+                    std::strerror(reason)));
 }
 
 void ChildProcess::end() noexcept {
@@ -231,9 +238,10 @@ void ChildProcess::report_end() {
     }
     if (ended) pid_ = -1;
     const std::string how = ended ? describe_end(status, limits_) : "fell silent";
-    throw Error(fmt::format("expected a whole HDF5 file, got a damaged one: the HDF5 library {} "
-                            "on it; fetch the file again",
-                            how));
+    throw Error(
+        fmt::format("expected a whole HDF5 file, got a damaged one: the HDF5 library {} "
+                    "on it; fetch the file again",
+                    how));
 }
 
 std::string describe_end(int status, const ChildLimits& limits) {

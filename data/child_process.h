@@ -1,6 +1,6 @@
-// A forked child for work that may crash, hang or eat memory, such as letting a library that was not
-// written for hostile input look at a file from elsewhere. What happens in the child stays there:
-// the parent gets the bytes that the child sent, or an Error that says how it ended.
+// A forked child for work that may crash, hang or eat memory, such as letting a library that was
+// not written for hostile input look at a file from elsewhere. What happens in the child stays
+// there: the parent gets the bytes that the child sent, or an Error that says how it ended.
 //
 // The child: no descriptors but its pipe (the standard ones lead nowhere), default signal handlers,
 // Ctrl-C and its kin left to the parent, no core dump, killed with its parent, ended by _exit, so
@@ -23,30 +23,30 @@ constexpr int kSilentPolls = 300;
 constexpr int kPollMilliseconds = 1000;
 
 struct ChildLimits {
-    double cpu_seconds = 5;                     // between two signs of progress
+    double cpu_seconds = 5;                         // between two signs of progress
     std::uint64_t memory = std::uint64_t{1} << 28;  // bytes beyond what the parent has mapped
 };
 
 // The child's end.
 class ChildChannel {
   public:
-    explicit ChildChannel(int descriptor, const ChildLimits& limits)
-        : descriptor_(descriptor), limits_(limits) {}
+    ChildChannel(int descriptor, const ChildLimits& limits);
 
     // Sends both parts; ends the process when nobody listens. A sign of progress.
     void send(const void* head, std::size_t head_size, const void* body, std::size_t body_size);
-    // Raises the limit of memory by so many bytes, as far as the system allows.
+    // Sets the limit of memory: so many bytes beyond what the process began with, as far as the
+    // system allows.
     void allow_memory(std::uint64_t bytes);
     // From here on the process can open nothing.
     void forbid_opening() const;
     // Gives the process cpu_seconds more, from now.
     void note_progress() const;
+    const ChildLimits& limits() const { return limits_; }
 
   private:
-    void write_all(const void* bytes, std::size_t size) const;
-
     int descriptor_;
     ChildLimits limits_;
+    std::uint64_t memory_at_start_;
 };
 
 // The parent's end. Its destructor kills the child where it still runs; none is left behind.

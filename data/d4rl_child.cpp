@@ -12,9 +12,9 @@ namespace {
 
 using Shape = std::vector<std::int64_t>;
 
-constexpr std::size_t kMostContents = 100000;     // listed
-constexpr std::size_t kMostText = 1 << 16;        // of an attribute
-constexpr std::int64_t kBlockBytes = 1 << 20;     // of a message
+constexpr std::size_t kMostContents = 100000;      // listed
+constexpr std::size_t kMostText = 1 << 16;         // of an attribute
+constexpr std::int64_t kBlockBytes = 1 << 20;      // of a message
 constexpr std::int64_t kMostBlockBytes = 1 << 22;  // where a chunk wants more than kBlockBytes
 
 hdf5::File open_file(const std::string& path) {
@@ -216,8 +216,8 @@ class ColumnSender {
         : index_(column), name_(kColumnNames[column]), channel_(channel) {
         column_ = open_column(file, name_, H5P_DEFAULT);
         if (!sendable(column_.stored)) return;
-        rows_ = share_of(column_.stored.shape[0], column_.stored.band_rows, task.reader,
-                         task.readers);
+        rows_ =
+            share_of(column_.stored.shape[0], column_.stored.band_rows, task.reader, task.readers);
         choose_block(file);
     }
 
@@ -227,8 +227,7 @@ class ColumnSender {
             const std::int64_t count = std::min(block_rows_, rows_.last_exclusive - first);
             block.resize(static_cast<std::size_t>(count * column_.stored.width()));
             read(first, count, block.data());
-            send(channel_,
-                 {MessageKind::block, index_, first, count, block.size() * sizeof(float)},
+            send(channel_, {MessageKind::block, index_, first, count, block.size() * sizeof(float)},
                  block.data());
             first += count;
         }
@@ -240,10 +239,11 @@ class ColumnSender {
     void choose_block(hid_t file) {
         const std::int64_t row_bytes = 4 * column_.stored.width();
         const std::int64_t band_rows = column_.stored.band_rows;
-        channel_.allow_memory((std::uint64_t{1} << 28) + column_.band_bytes +
+        channel_.allow_memory(channel_.limits().memory + column_.band_bytes +
                               4 * column_.chunk_bytes);
         if (band_rows <= kMostBlockBytes / row_bytes) {
-            block_rows_ = band_rows * std::max<std::int64_t>(kBlockBytes / (band_rows * row_bytes), 1);
+            block_rows_ =
+                band_rows * std::max<std::int64_t>(kBlockBytes / (band_rows * row_bytes), 1);
             return;
         }
         block_rows_ = std::max<std::int64_t>(kBlockBytes / row_bytes, 1);
@@ -323,8 +323,9 @@ void read_in_child(const ReadingTask& task, ChildChannel& channel) {
     } catch (const Error& error) {
         text = error.what();
     } catch (const std::bad_alloc&) {
-        text = "expected a file that reads within its own size, got one that asks for more "
-               "memory; it is damaged, fetch it again";
+        text =
+            "expected a file that reads within its own size, got one that asks for more "
+            "memory; it is damaged, fetch it again";
     }
     send(channel, {MessageKind::error, 0, 0, 0, text.size()}, text.data());
 }

@@ -61,7 +61,7 @@ class InputFile {
 
     // Reads and hashes the next bytes.
     void hash_some() {
-        block_.resize(kHashBytes);
+        block_.resize(std::min<std::size_t>(kHashBytes, size() + 1));
         const ssize_t count = read(descriptor_, block_.data(), block_.size());
         if (count < 0 && errno == EINTR) return;
         if (count < 0) {

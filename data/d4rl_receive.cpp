@@ -15,8 +15,9 @@ namespace {
 using State = StoredColumn::State;
 
 constexpr double kGiB = 1073741824.0;
-// gzip makes at most 1032 bytes of one (zlib's technical details), and a float64 of the file is half
-// as long in memory; arrays without stored values, which read as zeros, have the constant to live by.
+// gzip makes at most 1032 bytes of one (zlib's technical details), and a float64 of the file is
+// half as long in memory; arrays without stored values, which read as zeros, have the constant to
+// live by.
 constexpr double kMostExpansion = 1032.0;
 constexpr double kFreeBytes = 1 << 26;
 constexpr std::size_t kMostNames = 12;
@@ -36,11 +37,10 @@ bool is_matrix(int column) {
 }
 
 [[noreturn]] void refuse(int column, const StoredColumn& stored, const std::string& expected) {
-    throw Error(
-        fmt::format("expected {} to have the shape of {}, got ({}); the file is not in "
-                    "D4RL's flat layout",
-                    kColumnNames[static_cast<std::size_t>(column)], expected,
-                    fmt::join(stored.shape, ", ")));
+    throw Error(fmt::format(
+        "expected {} to have the shape of {}, got ({}); the file is not in "
+        "D4RL's flat layout",
+        kColumnNames[static_cast<std::size_t>(column)], expected, fmt::join(stored.shape, ", ")));
 }
 
 [[noreturn]] void nonsense() {
@@ -79,14 +79,13 @@ void check_numbers(const StoredFile& file) {
                 fmt::format("expected {} to be an array, got {}", kColumnNames[c], stored.reason));
         }
         if (stored.state == State::array && !stored.numeric) {
-            throw Error(fmt::format("expected {} to hold numbers or flags, got {}",
-                                    kColumnNames[c], stored.dtype));
+            throw Error(fmt::format("expected {} to hold numbers or flags, got {}", kColumnNames[c],
+                                    stored.dtype));
         }
     }
 }
 
-void check_matrix(int column, const StoredColumn& stored, std::int64_t& rows,
-                  std::int64_t& width) {
+void check_matrix(int column, const StoredColumn& stored, std::int64_t& rows, std::int64_t& width) {
     const auto& shape = stored.shape;
     if (shape.size() != 2) refuse(column, stored, "a matrix, one row per step");
     if (shape[0] <= 0 || shape[1] <= 0) {
@@ -102,8 +101,7 @@ void check_matrix(int column, const StoredColumn& stored, std::int64_t& rows,
 // (rows) or (rows, 1).
 void check_vector(int column, const StoredColumn& stored, std::int64_t rows) {
     const auto& s = stored.shape;
-    const bool fits =
-        !s.empty() && s[0] == rows && (s.size() == 1 || (s.size() == 2 && s[1] == 1));
+    const bool fits = !s.empty() && s[0] == rows && (s.size() == 1 || (s.size() == 2 && s[1] == 1));
     if (!fits) refuse(column, stored, fmt::format("({}) like the columns before it", rows));
 }
 
@@ -177,8 +175,7 @@ void Receiver::allocate() {
 
 RowRange Receiver::share(int index, int column) const {
     const StoredColumn& stored = columns_[static_cast<std::size_t>(column)];
-    const bool sent =
-        wanted_[static_cast<std::size_t>(column)] && stored.state == State::array;
+    const bool sent = wanted_[static_cast<std::size_t>(column)] && stored.state == State::array;
     return sent ? share_of(out_.rows, stored.band_rows, index, readers_) : RowRange{};
 }
 
@@ -284,8 +281,8 @@ void Receiver::take_floats(ChildProcess& reader, const Head& head, std::vector<f
 
 void Receiver::take_flags(ChildProcess& reader, const Head& head,
                           std::vector<std::uint8_t>& column) {
-    constexpr std::int64_t kPiece = 1 << 14;
-    std::array<float, kPiece> piece{};
+    constexpr std::int64_t kPiece = 1 << 12;
+    std::array<float, kPiece> piece;
     for (std::int64_t done = 0; done < head.rows; done += kPiece) {
         const std::int64_t count = std::min(kPiece, head.rows - done);
         reader.receive(piece.data(), static_cast<std::size_t>(count) * sizeof(float));

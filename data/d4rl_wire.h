@@ -51,7 +51,8 @@ struct StoredColumn {
     bool numeric = false;
     std::string dtype;
     std::vector<std::int64_t> shape;
-    std::int64_t band_rows = 1;  // rows of a chunk, which is decoded as a whole; 1 where not chunked
+    std::int64_t band_rows =
+        1;  // rows of a chunk, which is decoded as a whole; 1 where not chunked
 
     std::int64_t width() const { return shape.size() == 2 ? shape[1] : 1; }
 };
