@@ -120,8 +120,8 @@ Run::Run(const TrainOptions& options, const TrainCallbacks& callbacks)
                                environment_ ? &environment_->info() : nullptr)),
       session_(*recipe_, data_.transitions.observation_size, data_.transitions.action_size,
                session_options(options)) {
-    session_.add_data(data_.transitions);
-    data_.transitions = {};  // the session has its copy
+    session_.add_data(std::move(data_.transitions));
+    data_.transitions = {};
     session_.record_update();
     logged_.emplace(session_.state().metric_names().size());
     reported_.emplace(session_.state().metric_names().size());
