@@ -41,13 +41,21 @@ State::State(const Device& device, DType real, std::int64_t metric_rows)
 }
 
 BufferId State::add_buffer(const std::string& name, DType dtype, const Shape& shape) {
+    check_name(name);
+    const std::size_t bytes = static_cast<std::size_t>(shape.size()) * size_of(dtype);
+    return add_named(name, dtype, shape, arena_.allocate(bytes));
+}
+
+BufferId State::add_named(const std::string& name, DType dtype, const Shape& shape, void* data) {
     const auto id = static_cast<BufferId>(buffers_.size());
-    if (!names_.emplace(name, id).second) {
-        throw Error(fmt::format("[state] a buffer named '{}' exists already", name));
-    }
-    void* data = arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype));
+    names_.emplace(name, id);
     buffers_.push_back({name, dtype, shape, data});
     return id;
+}
+
+void State::check_name(const std::string& name) const {
+    if (!names_.contains(name)) return;
+    throw Error(fmt::format("[state] a buffer named '{}' exists already", name));
 }
 
 void State::check_count(const std::string& name, const Shape& shape, std::size_t count) {
@@ -70,6 +78,17 @@ BufferId State::add_column(const std::string& name, const Shape& shape,
     const BufferId id = add_buffer(name, real_, shape);
     store_real(real_, values.data(), buffer(id).data, shape.size());
     return id;
+}
+
+BufferId State::adopt_column(const std::string& name, const Shape& shape,
+                             std::vector<float>&& values) {
+    if (real_ != DType::f32) {
+        const std::vector<float> taken = std::move(values);
+        return add_column(name, shape, std::span<const float>(taken));
+    }
+    check_count(name, shape, values.size());
+    check_name(name);
+    return add_named(name, real_, shape, adopted_.emplace_back(std::move(values)).data());
 }
 
 ParameterGroup& State::add_group(const std::string& name, bool trainable) {

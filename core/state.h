@@ -131,6 +131,11 @@ class State {
     BufferId add_column(const std::string& name, const Shape& shape,
                         std::span<const double> values);
 
+    // The same without a copy where the real type is f32: the vector's memory becomes the column,
+    // aligned for its elements and no further, which is enough for gather_rows. In f64 the values
+    // are converted and the vector is freed.
+    BufferId adopt_column(const std::string& name, const Shape& shape, std::vector<float>&& values);
+
     // A new group; the reference stays valid.
     ParameterGroup& add_group(const std::string& name, bool trainable = true);
     std::deque<ParameterGroup>& groups() { return groups_; }
@@ -156,12 +161,15 @@ class State {
     BufferId injected(const std::string& name) const;
 
   private:
+    BufferId add_named(const std::string& name, DType dtype, const Shape& shape, void* data);
+    void check_name(const std::string& name) const;
     static void check_count(const std::string& name, const Shape& shape, std::size_t count);
 
     const Device& device_;
     DType real_;
     Arena arena_;
     std::deque<Buffer> buffers_;
+    std::vector<std::vector<float>> adopted_;  // columns that live outside of the arena
     std::map<std::string, BufferId> names_;
     std::deque<ParameterGroup> groups_;
     std::map<std::string, BufferId> injected_;

@@ -35,8 +35,16 @@ struct ReturnRange {
 // Throws drydock::Error when no episode is complete.
 ReturnRange corl_return_range(const Transitions& transitions, std::int64_t max_episode_steps);
 
-// Changes transitions.rewards in place, in float32 as CORL does, and returns the range that it
-// divided by (all zero for the other transforms). Throws drydock::Error when all returns are equal.
+// Smallest and largest undiscounted return as the IQL authors compute them (split_into_trajectories
+// of common.py and normalize of train_offline.py): a trajectory ends at a terminal, where a
+// transition's s' is not the next transition's s (Euclidean distance above 1e-6), and with the last
+// transition; returns are summed in double, and all trajectories count, the last one too. To be
+// called before observations are normalised.
+ReturnRange trajectory_return_range(const Transitions& transitions);
+
+// Changes transitions.rewards in place, in float32 as the published code does, and returns the
+// range that it divided by (all zero for the other transforms). Throws drydock::Error when all
+// returns are equal. `max_episode_steps` is return_range's.
 ReturnRange transform_rewards(Transitions& transitions, RewardTransform transform,
                               std::int64_t max_episode_steps = 1000);
 

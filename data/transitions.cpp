@@ -2,52 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace drydock::data {
 namespace {
 
-// One emitted transition: the row it comes from and where its s' lies.
-class Builder {
-  public:
-    Builder(const Dataset& dataset, Transitions& out) : data_(dataset), out_(out) {
-        out_.observation_size = data_.observation_size;
-        out_.action_size = data_.action_size;
-        const auto rows = static_cast<std::size_t>(data_.rows);
-        out_.observations.reserve(data_.observations.size());
-        out_.next_observations.reserve(data_.observations.size());
-        out_.actions.reserve(data_.actions.size());
-        out_.rewards.reserve(rows);
-        out_.terminals.reserve(rows);
-    }
-
-    // Row i with row j of `next_column` as its s'.
-    void emit(std::int64_t i, bool terminal, const std::vector<float>& next_column,
-              std::int64_t j) {
-        append(out_.observations, data_.observations, i, data_.observation_size);
-        append(out_.actions, data_.actions, i, data_.action_size);
-        append(out_.next_observations, next_column, j, data_.observation_size);
-        out_.rewards.push_back(data_.rewards[static_cast<std::size_t>(i)]);
-        out_.terminals.push_back(terminal ? 1.0f : 0.0f);
-        ++out_.count;
-    }
-
-  private:
-    static void append(std::vector<float>& to, const std::vector<float>& from, std::int64_t row,
-                       std::int64_t width) {
-        const auto first = from.begin() + row * width;
-        to.insert(to.end(), first, first + width);
-    }
-
-    const Dataset& data_;
-    Transitions& out_;
-};
+enum class NextFrom { stored, next_row, own_row };
 
 bool flag(const std::vector<std::uint8_t>& column, std::int64_t row) {
     return column[static_cast<std::size_t>(row)] != 0;
 }
 
-void build_qlearning(const Dataset& data, const TransitionOptions& options, Builder& out) {
+// Calls emit(row, terminal, where s' lies) for each transition.
+template <class Emit>
+void walk_qlearning(const Dataset& data, const TransitionOptions& options, Emit&& emit) {
     std::int64_t episode_step = 0;
     for (std::int64_t i = 0; i + 1 < data.rows; ++i) {
         const bool terminal = flag(data.terminals, i);
@@ -57,12 +27,13 @@ void build_qlearning(const Dataset& data, const TransitionOptions& options, Buil
             episode_step = 0;
             continue;
         }
-        out.emit(i, terminal, data.observations, i + 1);
+        emit(i, terminal, NextFrom::next_row);
         episode_step = terminal || final_step ? 1 : episode_step + 1;
     }
 }
 
-void build_corrected(const Dataset& data, const TransitionOptions& options, Builder& out) {
+template <class Emit>
+void walk_corrected(const Dataset& data, const TransitionOptions& options, Emit&& emit) {
     const bool stored = data.has_next_observations();
     std::int64_t episode_step = 0;
     for (std::int64_t i = 0; i < data.rows; ++i) {
@@ -72,13 +43,56 @@ void build_corrected(const Dataset& data, const TransitionOptions& options, Buil
         const bool last = i + 1 == data.rows;
         episode_step = terminal || timeout ? 0 : episode_step + 1;
         if (stored) {
-            out.emit(i, terminal, data.next_observations, i);
+            emit(i, terminal, NextFrom::stored);
         } else if (terminal) {
-            out.emit(i, terminal, data.observations, i);
+            emit(i, terminal, NextFrom::own_row);
         } else if (!timeout && !last) {
-            out.emit(i, terminal, data.observations, i + 1);
+            emit(i, terminal, NextFrom::next_row);
         }
     }
+}
+
+template <class Emit>
+void walk(const Dataset& data, const TransitionOptions& options, Emit&& emit) {
+    if (options.view == TransitionView::corrected) {
+        walk_corrected(data, options, emit);
+    } else {
+        walk_qlearning(data, options, emit);
+    }
+}
+
+// Row `to` of a column becomes row `from` of another, or of itself.
+void copy_row(std::vector<float>& column, std::int64_t to, const std::vector<float>& source,
+              std::int64_t from, std::int64_t width) {
+    if (&column == &source && to == from) return;
+    std::copy_n(source.begin() + from * width, width, column.begin() + to * width);
+}
+
+// Moves the rows of the view to the front of their columns. A row never moves back, and row i and
+// i + 1 are still in place when row i is emitted.
+void compact(Dataset& data, const TransitionOptions& options, std::vector<float>& next,
+             std::vector<float>& terminals) {
+    auto& observations = data.observations;
+    const std::int64_t width = data.observation_size;
+    std::int64_t k = 0;
+    walk(data, options, [&](std::int64_t i, bool terminal, NextFrom from) {
+        switch (from) {
+            case NextFrom::stored:
+                copy_row(next, k, next, i, width);
+                break;
+            case NextFrom::next_row:
+                copy_row(next, k, observations, i + 1, width);
+                break;
+            case NextFrom::own_row:
+                copy_row(next, k, observations, i, width);
+                break;
+        }
+        copy_row(observations, k, observations, i, width);
+        copy_row(data.actions, k, data.actions, i, data.action_size);
+        copy_row(data.rewards, k, data.rewards, i, 1);
+        terminals[static_cast<std::size_t>(k)] = terminal ? 1.0f : 0.0f;
+        ++k;
+    });
 }
 
 }  // namespace
@@ -97,26 +111,48 @@ TransitionView parse_transition_view(const std::string& name) {
                 ErrorKind::usage);
 }
 
-Transitions make_transitions(const Dataset& dataset, const TransitionOptions& options) {
+bool reads_next_observations(TransitionView view) { return view == TransitionView::corrected; }
+
+std::int64_t count_transitions(const Dataset& dataset, const TransitionOptions& options) {
     if (options.max_episode_steps <= 0) {
         throw Error(fmt::format("[data] expected max_episode_steps above 0, got {}",
                                 options.max_episode_steps),
                     ErrorKind::usage);
     }
-    Transitions transitions;
-    Builder builder(dataset, transitions);
-    if (options.view == TransitionView::corrected) {
-        build_corrected(dataset, options, builder);
-    } else {
-        build_qlearning(dataset, options, builder);
-    }
-    if (transitions.count == 0) {
+    std::int64_t count = 0;
+    walk(dataset, options, [&](std::int64_t, bool, NextFrom) { ++count; });
+    return count;
+}
+
+Transitions make_transitions(Dataset dataset, const TransitionOptions& options) {
+    Transitions out;
+    out.count = count_transitions(dataset, options);
+    if (out.count == 0) {
         throw Error(
             fmt::format("[data] expected at least one transition, got none from {} rows "
                         "through the view {}; collect longer episodes",
                         dataset.rows, name_of(options.view)));
     }
-    return transitions;
+    out.observation_size = dataset.observation_size;
+    out.action_size = dataset.action_size;
+    const auto count = static_cast<std::size_t>(out.count);
+    const std::size_t observations = count * static_cast<std::size_t>(out.observation_size);
+    out.terminals.resize(count);
+    if (dataset.has_next_observations()) {
+        compact(dataset, options, dataset.next_observations, out.terminals);
+        out.next_observations = std::move(dataset.next_observations);
+    } else {
+        out.next_observations.resize(observations);
+        compact(dataset, options, out.next_observations, out.terminals);
+    }
+    out.observations = std::move(dataset.observations);
+    out.actions = std::move(dataset.actions);
+    out.rewards = std::move(dataset.rewards);
+    out.observations.resize(observations);
+    out.next_observations.resize(observations);
+    out.actions.resize(count * static_cast<std::size_t>(out.action_size));
+    out.rewards.resize(count);
+    return out;
 }
 
 }  // namespace drydock::data

@@ -61,7 +61,15 @@ struct Transitions {
     std::vector<float> terminals;          // (count), 0 or 1
 };
 
-// Throws drydock::Error when the view leaves no transition or max_episode_steps is not positive.
-Transitions make_transitions(const Dataset& dataset, const TransitionOptions& options = {});
+// Takes the data set's columns and compacts them in place, so that give it with std::move: a copy
+// is made of what is not given away. Throws drydock::Error when the view leaves no transition or
+// max_episode_steps is not positive.
+Transitions make_transitions(Dataset dataset, const TransitionOptions& options = {});
+
+// How many transitions the view makes of the data set, 0 included.
+std::int64_t count_transitions(const Dataset& dataset, const TransitionOptions& options = {});
+
+// Whether the view reads the stored next observations.
+bool reads_next_observations(TransitionView view);
 
 }  // namespace drydock::data

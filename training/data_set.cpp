@@ -53,12 +53,19 @@ void check_bounds(const data::Dataset& dataset, const ActionMap& map, bool from_
     }
 }
 
-// Into [-1, 1]; rounding must not carry a bound outside.
-void map_actions(std::vector<float>& actions, const ActionMap& map) {
+// Into [-clip, clip]; with a clip of 1, rounding does not carry a bound outside.
+void map_actions(std::vector<float>& actions, const ActionMap& map, double clip) {
+    if (!(clip > 0 && clip <= 1)) {
+        throw Error(fmt::format("[data] expected action_clip above 0 and at most 1, got {}", clip),
+                    ErrorKind::usage);
+    }
+    const auto limit = static_cast<float>(clip);
     const std::size_t size = map.scale.size();
-    for (std::size_t i = 0; i < actions.size(); ++i) {
-        const float x = (actions[i] - map.bias[i % size]) / map.scale[i % size];
-        actions[i] = std::clamp(x, -1.0f, 1.0f);
+    for (std::size_t i = 0; i < actions.size(); i += size) {
+        for (std::size_t j = 0; j < size; ++j) {
+            const float x = (actions[i + j] - map.bias[j]) / map.scale[j];
+            actions[i + j] = std::clamp(x, -limit, limit);
+        }
     }
 }
 
@@ -71,6 +78,36 @@ std::vector<float> pick_rows(const data::Transitions& transitions, std::int64_t 
         picked.insert(picked.end(), first, first + transitions.observation_size);
     }
     return picked;
+}
+
+// Every step works on the columns where they are, so that there is never a second copy of one.
+TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
+                           const envs::EnvironmentInfo* environment) {
+    if (environment) check_sizes(dataset, *environment);
+    const algorithms::CommonSettings& common = recipe.common();
+    TrainingData out;
+    out.path = dataset.path;
+    out.name = std::filesystem::path(dataset.path).stem().string();
+    out.sha256 = dataset.sha256;
+    out.actions = action_map(dataset, recipe, environment);
+    check_bounds(dataset, out.actions, environment != nullptr);
+
+    data::TransitionOptions view;
+    view.view = data::parse_transition_view(common.transitions);
+    const bool limited = environment && environment->max_episode_steps > 0;
+    view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
+    out.transitions = data::make_transitions(std::move(dataset), view);
+    data::Transitions& t = out.transitions;
+    data::transform_rewards(t, data::parse_reward_transform(common.reward_transform),
+                            view.max_episode_steps);
+    out.golden_rows = std::min(kGoldenRows, t.count);
+    out.golden_observations = pick_rows(t, out.golden_rows);
+    out.normalizer = common.normalize_observations
+                         ? data::fit_normalizer(t, common.observation_epsilon)
+                         : data::Normalizer::identity(t.observation_size);
+    if (common.normalize_observations) out.normalizer.apply(t);
+    map_actions(t.actions, out.actions, common.action_clip);
+    return out;
 }
 
 }  // namespace
@@ -92,38 +129,18 @@ ActionMap ActionMap::from_bounds(std::vector<float> low, std::vector<float> high
     return map;
 }
 
-TrainingData prepare_training_data(const data::Dataset& dataset, algorithms::Recipe& recipe,
+TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& recipe,
                                    const envs::EnvironmentInfo* environment) {
     data::validate(dataset);
-    if (environment) check_sizes(dataset, *environment);
-    const algorithms::CommonSettings& common = recipe.common();
-    TrainingData out;
-    out.path = dataset.path;
-    out.name = std::filesystem::path(dataset.path).stem().string();
-    out.sha256 = dataset.sha256;
-    out.actions = action_map(dataset, recipe, environment);
-    check_bounds(dataset, out.actions, environment != nullptr);
-
-    data::TransitionOptions view;
-    view.view = data::parse_transition_view(common.transitions);
-    const bool limited = environment && environment->max_episode_steps > 0;
-    view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
-    out.transitions = data::make_transitions(dataset, view);
-    data::transform_rewards(out.transitions, data::parse_reward_transform(common.reward_transform),
-                            view.max_episode_steps);
-    out.golden_rows = std::min(kGoldenRows, out.transitions.count);
-    out.golden_observations = pick_rows(out.transitions, out.golden_rows);
-    out.normalizer = common.normalize_observations
-                         ? data::fit_normalizer(out.transitions, common.observation_epsilon)
-                         : data::Normalizer::identity(dataset.observation_size);
-    out.normalizer.apply(out.transitions);
-    map_actions(out.transitions.actions, out.actions);
-    return out;
+    return prepare_valid(std::move(dataset), recipe, environment);
 }
 
 TrainingData load_training_data(const std::string& path, algorithms::Recipe& recipe,
                                 const envs::EnvironmentInfo* environment) {
-    return prepare_training_data(data::read_d4rl(path), recipe, environment);
+    data::ReadOptions options;
+    options.next_observations =
+        data::reads_next_observations(data::parse_transition_view(recipe.common().transitions));
+    return prepare_valid(data::read_d4rl(path, options), recipe, environment);
 }
 
 std::string preset_key(const std::string& path) {

@@ -36,12 +36,14 @@ struct TrainingData {
 // Reads a D4RL file and prepares it as `recipe` (its common settings and max_action) says.
 // `environment` may be null: bounds are then +-max_action and the time limit CORL's 1000. Throws
 // Error for what data::read_d4rl refuses, sizes that differ from the environment's, and actions
-// outside the bounds.
+// outside the bounds. Stored next observations are read only where the view uses them; from the
+// columns to the update there is one copy of the data.
 TrainingData load_training_data(const std::string& path, algorithms::Recipe& recipe,
                                 const envs::EnvironmentInfo* environment);
 
-// The same from a data set in memory.
-TrainingData prepare_training_data(const data::Dataset& dataset, algorithms::Recipe& recipe,
+// The same from a data set in memory, whose columns it takes: give it with std::move, or a copy is
+// made.
+TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& recipe,
                                    const envs::EnvironmentInfo* environment);
 
 // "hopper-medium-expert" of ".../hopper-medium-expert-v2.hdf5": what selects a preset's row.

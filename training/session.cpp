@@ -58,7 +58,7 @@ Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
 
 Session::~Session() = default;
 
-void Session::add_data(const data::Transitions& t) {
+void Session::add_data(data::Transitions t) {
     if (t.observation_size != observation_size_ || t.action_size != action_size_) {
         throw Error(fmt::format("[session] expected {} observations and {} actions, got {} and {}",
                                 observation_size_, action_size_, t.observation_size,
@@ -66,8 +66,8 @@ void Session::add_data(const data::Transitions& t) {
     }
     const std::int64_t n = t.count;
     const auto add = [&](Column column, const char* name, const Shape& shape,
-                         const std::vector<float>& values) {
-        columns_[column] = state_->add_column(name, shape, std::span<const float>(values));
+                         std::vector<float>& values) {
+        columns_[column] = state_->adopt_column(name, shape, std::move(values));
     };
     add(kObservations, "data.observations", {n, observation_size_}, t.observations);
     add(kActions, "data.actions", {n, action_size_}, t.actions);

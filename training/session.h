@@ -33,8 +33,9 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
-    // Copies the transitions into the device's columns; once.
-    void add_data(const data::Transitions& transitions);
+    // Makes the transitions the device's columns; once. In fp32 they are taken as they are: give
+    // them with std::move, or a copy is made.
+    void add_data(data::Transitions transitions);
     // Records and plans the update; once, after add_data. Streams are injected before it.
     void record_update();
     // Runs n updates. Throws Error under check_numerics when a value is not finite.

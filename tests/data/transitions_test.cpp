@@ -25,6 +25,7 @@ std::vector<Emitted> emitted(const Dataset& d, const TransitionOptions& options)
         CHECK(t.rewards[k] == d.rewards[static_cast<std::size_t>(row)]);
         list.push_back({row, double{t.next_observations[k]}, static_cast<int>(t.terminals[k])});
     }
+    CHECK(count_transitions(d, options) == t.count);
     CHECK(t.rewards.size() == list.size());
     CHECK(t.terminals.size() == list.size());
     CHECK(t.next_observations.size() == list.size());
@@ -161,6 +162,28 @@ TEST_CASE("transitions carry all dimensions of their rows") {
     const Transitions q = make_transitions(d);
     CHECK(q.count == 10);
     CHECK(q.next_observations[3 * 4 + 2] == d.observations[3 * 5 + 2]);
+}
+
+TEST_CASE("given columns become the transitions' own memory") {
+    for (const TransitionOptions& options : {qlearning(), corrected()}) {
+        Dataset d = example_dataset();
+        const float* observations = d.observations.data();
+        const float* actions = d.actions.data();
+        const float* rewards = d.rewards.data();
+        const float* next = d.next_observations.data();
+        const Transitions t = make_transitions(std::move(d), options);
+        CHECK(t.observations.data() == observations);
+        CHECK(t.actions.data() == actions);
+        CHECK(t.rewards.data() == rewards);
+        CHECK(t.next_observations.data() == next);
+    }
+}
+
+TEST_CASE("one-row and empty views count as 0 transitions") {
+    CHECK(count_transitions(flag_dataset("0", "0", false)) == 0);
+    CHECK(count_transitions(flag_dataset("1", "0", false), corrected()) == 1);
+    CHECK(count_transitions(flag_dataset("111", "111", true)) == 0);
+    CHECK(count_transitions(flag_dataset("111", "111", true), corrected()) == 3);
 }
 
 TEST_CASE("views have names, and bad calls say so") {

@@ -47,6 +47,60 @@ TEST_CASE("settings decide about the normaliser, the rewards and the bounds") {
     CHECK(data.actions.high == std::vector<float>{4.0f});
 }
 
+TEST_CASE("action_clip keeps mapped actions off the bounds") {
+    auto recipe = testing::small_recipe();
+    data::Dataset raw = testing::pendulum_data();
+    const auto environment = envs::make_environment("pendulum");
+    raw.actions[0] = 2.0f;
+    raw.actions[1] = -2.0f;
+    raw.actions[2] = 1.0f;
+    const auto actions_of = [&] {
+        return prepare_training_data(raw, *recipe, &environment->info()).transitions.actions;
+    };
+    CHECK(actions_of()[0] == 1.0f);
+    recipe->common().action_clip = 1.0 - 1e-5;
+    CHECK(actions_of()[0] == static_cast<float>(1.0 - 1e-5));
+    CHECK(actions_of()[1] == -static_cast<float>(1.0 - 1e-5));
+    CHECK(actions_of()[2] == 0.5f);
+    for (const double clip : {0.0, 1.5, -1.0, std::nan("")}) {
+        recipe->common().action_clip = clip;
+        CHECK(contains(error_of(actions_of), "action_clip above 0 and at most 1"));
+    }
+}
+
+TEST_CASE("the authors' reward range is taken before observations are normalised") {
+    auto recipe = testing::small_recipe();
+    recipe->settings().set("reward_transform", "trajectory_range");
+    data::Dataset raw = testing::pendulum_data();
+    const auto environment = envs::make_environment("pendulum");
+    // Five episodes of 200 rows, each of which loses its last row to the view.
+    double least = 0, most = 0;
+    for (std::size_t e = 0; e < 5; ++e) {
+        double sum = 0;
+        for (std::size_t i = 200 * e; i < 200 * e + 199; ++i) sum += double{raw.rewards[i]};
+        least = e == 0 ? sum : std::min(least, sum);
+        most = e == 0 ? sum : std::max(most, sum);
+    }
+    const auto data = prepare_training_data(raw, *recipe, &environment->info());
+    REQUIRE(data.transitions.count == 5 * 199);
+    CHECK(data.transitions.rewards[7] ==
+          raw.rewards[7] / static_cast<float>(most - least) * 1000.0f);
+}
+
+TEST_CASE("a constant observation is divided by epsilon alone") {
+    auto recipe = testing::small_recipe();
+    data::Dataset raw = testing::pendulum_data();
+    const auto environment = envs::make_environment("pendulum");
+    for (std::size_t i = 0; i < raw.observations.size(); i += 3) raw.observations[i] = 0.25f;
+    const auto data = prepare_training_data(raw, *recipe, &environment->info());
+    CHECK(data.normalizer.mean[0] == 0.25f);
+    CHECK(data.normalizer.std[0] == 1e-3f);
+    CHECK(data.transitions.observations[0] == 0.0f);
+    recipe->common().observation_epsilon = 0;
+    CHECK(contains(error_of([&] { prepare_training_data(raw, *recipe, &environment->info()); }),
+                   "constant 0.25 in dimension 0"));
+}
+
 TEST_CASE("bounds that are not symmetric are mapped onto [-1, 1]") {
     const auto map = training::ActionMap::from_bounds({-1.0f, 2.0f}, {3.0f, 4.0f});
     CHECK(map.scale == std::vector<float>{2.0f, 1.0f});
