@@ -113,7 +113,7 @@ void save_checkpoint(const std::string& path, State& state, const Metadata& meta
 }
 
 Metadata load_checkpoint(const std::string& path, State& state) {
-    const TensorFile file = read_tensor_file(path);
+    TensorFile file = read_tensor_file(path);
     if (file.text("format") != kFormat) {
         throw Error(
             fmt::format("[checkpoint] expected the metadata entry format = {} in '{}', got "
@@ -128,11 +128,12 @@ Metadata load_checkpoint(const std::string& path, State& state) {
                         "other networks",
                         path, pieces.size(), file.tensors.size()));
     }
+    // From here on nothing is allocated, so that nothing can fail half way.
     for (const Piece& piece : pieces) {
         const TensorData& tensor = file.tensor(piece.name);
         std::memcpy(piece.data, tensor.bytes.data(), tensor.bytes.size());
     }
-    return file.metadata;
+    return std::move(file.metadata);
 }
 
 }  // namespace drydock::training
