@@ -20,6 +20,7 @@ using Commands = std::vector<Command>;
 
 // One per file. Each adds its command below `parent` and says in `commands` how to run it.
 void add_train(CLI::App& parent, Commands& commands);
+void add_resume(CLI::App& parent, Commands& commands);
 void add_evaluate(CLI::App& parent, Commands& commands);
 void add_data_info(CLI::App& parent, Commands& commands);
 void add_data_collect(CLI::App& parent, Commands& commands);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <string>
@@ -30,6 +31,7 @@ void add_commands(CLI::App& app, Commands& commands) {
     app.set_help_flag("-h,--help", "this page, for every command too");
     app.set_version_flag("--version", "drydock " DRYDOCK_VERSION, "print the version");
     add_train(app, commands);
+    add_resume(app, commands);
     add_evaluate(app, commands);
     CLI::App* data = app.add_subcommand("data", "look into data files, make them");
     add_data_info(*data, commands);
@@ -70,6 +72,8 @@ int run(int argc, char** argv) {
 }
 
 int guarded(int argc, char** argv) {
+    // A file that may not grow is an error of the write, not the end of the program.
+    std::signal(SIGXFSZ, SIG_IGN);
     try {
         const int status = run(argc, argv);
         if (std::fflush(stdout) != 0) {

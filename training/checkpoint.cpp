@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "base/error.h"
-#include "core/safetensors.h"
 
 namespace drydock::training {
 namespace {
 
 constexpr const char* kFormat = "drydock.checkpoint";
+const std::string kExtra = "run/";
 
 // One piece of the state: its name in the file, and where it lies.
 struct Piece {
@@ -98,7 +98,8 @@ void check_matches(const TensorFile& file, const Piece& piece, const std::string
 
 }  // namespace
 
-void save_checkpoint(const std::string& path, State& state, const Metadata& metadata) {
+void save_checkpoint(const std::string& path, State& state, const Metadata& metadata,
+                     const Tensors& extra) {
     TensorFile file;
     file.metadata = metadata;
     file.metadata["format"] = kFormat;
@@ -109,10 +110,11 @@ void save_checkpoint(const std::string& path, State& state, const Metadata& meta
         if (piece.finite) check_finite(tensor, piece, state.counters().step);
         file.tensors[piece.name] = std::move(tensor);
     }
+    for (const auto& [name, tensor] : extra) file.tensors[kExtra + name] = tensor;
     write_tensor_file(path, file);
 }
 
-Metadata load_checkpoint(const std::string& path, State& state) {
+TensorFile read_checkpoint(const std::string& path) {
     TensorFile file = read_tensor_file(path);
     if (file.text("format") != kFormat) {
         throw Error(
@@ -120,20 +122,32 @@ Metadata load_checkpoint(const std::string& path, State& state) {
                         "'{}'; give the checkpoint.safetensors of a run folder",
                         kFormat, path, file.text("format")));
     }
+    return file;
+}
+
+Checkpoint restore_checkpoint(const TensorFile& file, const std::string& path, State& state) {
     const std::vector<Piece> pieces = pieces_of(state);
     for (const Piece& piece : pieces) check_matches(file, piece, path);
-    if (file.tensors.size() != pieces.size()) {
+    Checkpoint out{file.metadata, {}};
+    for (const auto& [name, tensor] : file.tensors) {
+        if (name.starts_with(kExtra)) out.extra[name.substr(kExtra.size())] = tensor;
+    }
+    if (file.tensors.size() != pieces.size() + out.extra.size()) {
         throw Error(
             fmt::format("[checkpoint] '{}': expected {} tensors, got {}; the checkpoint is of "
                         "other networks",
-                        path, pieces.size(), file.tensors.size()));
+                        path, pieces.size(), file.tensors.size() - out.extra.size()));
     }
     // From here on nothing is allocated, so that nothing can fail half way.
     for (const Piece& piece : pieces) {
         const TensorData& tensor = file.tensor(piece.name);
         std::memcpy(piece.data, tensor.bytes.data(), tensor.bytes.size());
     }
-    return std::move(file.metadata);
+    return out;
+}
+
+Metadata load_checkpoint(const std::string& path, State& state) {
+    return restore_checkpoint(read_checkpoint(path), path, state).metadata;
 }
 
 }  // namespace drydock::training

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "core/safetensors.h"
 #include "training/data_set.h"
 
 namespace drydock::training {
@@ -150,9 +151,20 @@ std::string value_text(const Field& field) {
 }  // namespace
 
 TrainOptions read_config(const std::string& path, const TrainOptions& base) {
+    std::vector<std::byte> bytes;
+    try {
+        bytes = read_bytes(path);
+    } catch (const Error& error) {  // a wrong name, most likely
+        throw Error(error.what(), ErrorKind::usage);
+    }
+    return parse_config({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, base);
+}
+
+TrainOptions parse_config(const std::string& text, const std::string& path,
+                          const TrainOptions& base) {
     TrainOptions options = base;
     try {
-        for (const auto& [key, value] : toml::parse_file(path)) {
+        for (const auto& [key, value] : toml::parse(text, path)) {
             if (key.str() == "settings") {
                 read_settings(path, value, options);
             } else {

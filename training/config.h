@@ -15,6 +15,9 @@ namespace drydock::training {
 // `base`, so that the file wins over it in everything. Throws Error (usage) for text that is not
 // TOML, unknown keys and wrong types.
 TrainOptions read_config(const std::string& path, const TrainOptions& base = {});
+// The same from a file's text; `path` is for error texts.
+TrainOptions parse_config(const std::string& text, const std::string& path,
+                          const TrainOptions& base = {});
 
 // The text of a config file with every setting of the recipe.
 std::string config_text(const TrainOptions& options, algorithms::Recipe& recipe);

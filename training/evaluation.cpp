@@ -66,6 +66,8 @@ class Player {
     std::vector<float> observation_, action_;
 };
 
+}  // namespace
+
 void summarize(Evaluation& e, const envs::EnvironmentInfo& environment) {
     const auto n = static_cast<double>(e.episodes.size());
     for (const EpisodeResult& r : e.episodes) {
@@ -84,8 +86,6 @@ void summarize(Evaluation& e, const envs::EnvironmentInfo& environment) {
                       std::fabs(*environment.reference_max - *environment.reference_min);
     }
 }
-
-}  // namespace
 
 Evaluation evaluate_policy(std::span<const std::byte> file, const std::string& name,
                            const EvaluationOptions& options) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "envs/environment.h"
+
 namespace drydock::training {
 
 struct EvaluationOptions {
@@ -33,6 +35,9 @@ struct Evaluation {
     double length_mean = 0;
     std::optional<double> score_mean, score_std;
 };
+
+// Fills in the means and deviations of the episodes.
+void summarize(Evaluation& evaluation, const envs::EnvironmentInfo& environment);
 
 // Evaluates the policy in a file's bytes; `name` is for error texts. Throws Error for a policy that
 // does not load, an unknown environment (usage), sizes that differ, and episodes < 1 (usage).

@@ -1,4 +1,5 @@
-// Trains one policy from a data file and leaves a run folder behind (training/README.md).
+// Trains one policy from a data file and leaves a run folder behind (training/README.md), from
+// which the run goes on after whatever ended it.
 #pragma once
 
 #include <atomic>
@@ -49,19 +50,21 @@ struct Progress {
 };
 
 struct TrainCallbacks {
-    // About four times a second, after each evaluation, and at the end.
+    // Every report_seconds (0: after every update), after each evaluation, and at the end.
     std::function<void(const Progress&)> progress;
+    double report_seconds = 0.25;
     // A sentence for the user: which preset row was taken, which device.
     std::function<void(const std::string&)> notice;
     // Set to true from any thread or a signal handler: the run ends after the updates in flight,
-    // with all files written.
+    // with all files written; resume() goes on from there.
     const std::atomic<bool>* stop = nullptr;
 };
 
 struct TrainResult {
-    std::int64_t steps = 0;  // done
-    bool stopped = false;    // by the flag, before all steps were done
-    double updates_per_second = 0;
+    std::int64_t steps = 0;         // done
+    bool stopped = false;           // by the flag, before all steps were done
+    std::int64_t started_at = 0;    // the update that this process went on from
+    double updates_per_second = 0;  // of this process; 0 when it had no update to do
     std::optional<Evaluation> last;
     std::optional<double> score_best;   // over the run's evaluations
     std::optional<double> return_best;  // mean return of the best evaluation
@@ -73,5 +76,19 @@ struct TrainResult {
 // trouble and for a metric that is not finite: the text names the metric and the update, and the
 // last checkpoint stays.
 TrainResult train(const TrainOptions& options, const TrainCallbacks& callbacks = {});
+
+struct ResumeOptions {
+    std::string folder;
+    std::optional<std::int64_t> steps;   // train up to there instead; schedules keep max_steps
+    std::optional<std::string> dataset;  // the same data under another path
+    std::optional<int> threads;
+};
+
+// Goes on with the run in a folder from its last checkpoint, or from the beginning where there is
+// none yet. Parameters, moments, random streams, metrics and evaluations become those of a run that
+// was never interrupted, bit for bit, on the same binary, instruction set and device; on others a
+// notice says so. A run that is complete stays as it is. Throws what train() throws, and Error
+// (usage) when there is no run in the folder or its settings or data are not the checkpoint's.
+TrainResult resume(const ResumeOptions& options, const TrainCallbacks& callbacks = {});
 
 }  // namespace drydock::training
