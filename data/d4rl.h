@@ -9,7 +9,12 @@
 // HDF5 library reads: contiguous, chunked, gzip, shuffle. Known quirks of published files:
 // docs/data.md.
 //
-// The HDF5 library keeps global state, so calls are serialised by a lock inside.
+// The HDF5 library crashes or hangs on some damaged files. So it reads in processes of their own,
+// one per core for large files, which may open nothing but the file and send what they read to this
+// one. A crash, 5 s on a processor (and 1 s per 4 MiB of the file) or 300 s on the clock without
+// any progress, and memory beyond 256 MiB, twice the file and some chunks are errors like any
+// other. Calls from several threads are fine. Links to other files, external storage and virtual
+// arrays are refused where a column is one, and else not followed.
 #pragma once
 
 #include <string>
@@ -18,10 +23,16 @@
 
 namespace drydock::data {
 
+struct ReadOptions {
+    bool next_observations = true;  // false: left on the disk, as if the file had none
+    int readers = 0;                // processes; 0: as many as pay off
+};
+
 // Reads and validates a file; numbers become float32. Throws drydock::Error for a file that is
-// missing, cut short or not HDF5, a missing column, wrong ranks, lengths or types, zero rows, and
-// values that are not finite (a float64 beyond float32's range counts as such).
-Dataset read_d4rl(const std::string& path);
+// missing, cut short, damaged or not HDF5, that changes meanwhile, a missing column, wrong ranks,
+// lengths or types, zero rows, and values that are not finite (a float64 beyond float32's range
+// counts as such).
+Dataset read_d4rl(const std::string& path, const ReadOptions& options = {});
 
 // Writes columns and attributes (path, sha256 and raw_facts are ignored), gzip level 6 with
 // shuffle, flags as h5py's bool. The file appears under `path` only when it is complete: it is

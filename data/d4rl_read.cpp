@@ -1,365 +1,209 @@
-// Reading: every matrix goes from the file straight into its column, flags through a small buffer.
+// Reading: processes of their own let the HDF5 library look at the file (d4rl_child.h) and send the
+// columns, while this one takes them (d4rl_receive.h) and hashes the file.
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <new>
+#include <optional>
 
 #include "base/error.h"
 #include "base/sha256.h"
 #include "data/d4rl.h"
+#include "data/d4rl_child.h"
+#include "data/d4rl_receive.h"
 #include "data/hdf5.h"
 
 namespace drydock::data {
 namespace {
 
-using Shape = std::vector<std::int64_t>;
+constexpr std::uint64_t kParallelBytes = 1 << 22;  // a smaller file is read before a fork pays off
+constexpr int kMostReaders = 4;
+constexpr std::size_t kHashBytes = 1 << 18;  // at once, between two looks at the readers
 
-std::string sha256_of(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) {
-        throw Error(fmt::format("expected a readable file, got \"{}\"", std::strerror(errno)),
-                    ErrorKind::usage);
-    }
-    Sha256 hash;
-    std::vector<char> block(1 << 20);
-    while (file) {
-        file.read(block.data(), static_cast<std::streamsize>(block.size()));
-        hash.update(block.data(), static_cast<std::size_t>(file.gcount()));
-    }
-    if (file.bad()) throw Error("expected to read the whole file, got an input error");
-    char text[Sha256::kHexLength + 1];
-    hash.finish_hex(text);
-    return text;
+const char* kind_of(mode_t mode) {
+    if (S_ISDIR(mode)) return "the folder";
+    if (S_ISFIFO(mode)) return "the pipe";
+    if (S_ISSOCK(mode)) return "the socket";
+    return "the device";
 }
 
-constexpr double kGiB = 1073741824.0;
-
-double physical_memory() {
-    return static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-           static_cast<double>(sysconf(_SC_PAGE_SIZE));
-}
-
-hdf5::File open_file(const std::string& path) {
-    if (H5Fis_hdf5(path.c_str()) <= 0) {
-        throw Error(
-            "expected an HDF5 file, got one without HDF5's signature; is the download "
-            "complete, and is it not an archive or a web page?");
-    }
-    hdf5::File file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
-    if (!file) {
-        throw Error(
-            fmt::format("expected a whole HDF5 file, got one that does not open: {}; fetch "
-                        "it again",
-                        hdf5::last_error()));
-    }
-    return file;
-}
-
-bool is_boolean(hid_t type) {
-    return H5Tget_class(type) == H5T_ENUM && H5Tget_nmembers(type) == 2 && H5Tget_size(type) == 1;
-}
-
-std::string dtype_name(hid_t type) {
-    const std::size_t bits = 8 * H5Tget_size(type);
-    switch (H5Tget_class(type)) {
-        case H5T_FLOAT:
-            return fmt::format("float{}", bits);
-        case H5T_INTEGER:
-            return fmt::format("{}int{}", H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "", bits);
-        case H5T_ENUM:
-            return is_boolean(type) ? "bool" : "enum";
-        case H5T_STRING:
-            return "string";
-        case H5T_COMPOUND:
-            return "compound";
-        case H5T_BITFIELD:
-            return fmt::format("bitfield{}", bits);
-        default:
-            return "other";
-    }
-}
-
-Shape shape_of(hid_t set) {
-    const hdf5::Space space(H5Dget_space(set));
-    const int rank = H5Sget_simple_extent_ndims(space.get());
-    std::vector<hsize_t> dims(static_cast<std::size_t>(std::max(rank, 0)));
-    if (rank > 0) H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr);
-    return {dims.begin(), dims.end()};
-}
-
-ColumnFacts facts_of(hid_t set, const std::string& name) {
-    const hdf5::Type type(H5Dget_type(set));
-    return {name, dtype_name(type.get()), shape_of(set), false};
-}
-
-// Callback of H5Ovisit: exceptions must not pass through the library, and none are thrown here but
-// for memory, which ends the program either way.
-herr_t list_dataset(hid_t file, const char* name, const H5O_info_t* info, void* out) noexcept {
-    if (info->type != H5O_TYPE_DATASET) return 0;
-    const hdf5::Set set(H5Dopen2(file, name, H5P_DEFAULT));
-    if (set) static_cast<std::vector<ColumnFacts>*>(out)->push_back(facts_of(set.get(), name));
-    return 0;
-}
-
-std::vector<ColumnFacts> list_contents(hid_t file) {
-    std::vector<ColumnFacts> facts;
-    if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, list_dataset, &facts) < 0) {
-        throw Error(
-            fmt::format("expected a readable table of contents, got \"{}\"; the file is "
-                        "damaged",
-                        hdf5::last_error()));
-    }
-    std::sort(facts.begin(), facts.end(),
-              [](const ColumnFacts& a, const ColumnFacts& b) { return a.name < b.name; });
-    return facts;
-}
-
-std::string read_string(hid_t attribute, hid_t type) {
-    if (H5Tis_variable_str(type) > 0) {
-        const hdf5::Type memory(H5Tcopy(type));
-        char* text = nullptr;
-        if (H5Aread(attribute, memory.get(), &text) < 0 || text == nullptr) return "";
-        std::string result = text;
-        H5free_memory(text);
-        return result;
-    }
-    std::string result(H5Tget_size(type), '\0');
-    if (H5Aread(attribute, type, result.data()) < 0) return "";
-    return result.substr(0, result.find('\0'));
-}
-
-template <class T>
-std::string read_number(hid_t attribute, hid_t memory) {
-    T value{};
-    return H5Aread(attribute, memory, &value) < 0 ? "" : fmt::format("{}", value);
-}
-
-// Scalars become text; attributes of other kinds are left out.
-herr_t list_attribute(hid_t file, const char* name, const H5A_info_t*, void* out) noexcept {
-    const hdf5::Attribute attribute(H5Aopen(file, name, H5P_DEFAULT));
-    if (!attribute) return 0;
-    const hdf5::Space space(H5Aget_space(attribute.get()));
-    if (H5Sget_simple_extent_npoints(space.get()) != 1) return 0;
-    const hdf5::Type type(H5Aget_type(attribute.get()));
-    auto& attributes = *static_cast<std::map<std::string, std::string>*>(out);
-    switch (H5Tget_class(type.get())) {
-        case H5T_STRING:
-            attributes[name] = read_string(attribute.get(), type.get());
-            break;
-        case H5T_FLOAT:
-            attributes[name] = read_number<double>(attribute.get(), H5T_NATIVE_DOUBLE);
-            break;
-        case H5T_INTEGER:
-            attributes[name] = read_number<std::int64_t>(attribute.get(), H5T_NATIVE_INT64);
-            break;
-        case H5T_ENUM:
-            attributes[name] = read_number<int>(attribute.get(), H5T_NATIVE_INT);
-            break;
-        default:
-            break;
-    }
-    return 0;
-}
-
-// The columns of one open file.
-class ColumnReader {
+// The file as this process sees it: hashed through one descriptor, and watched for changes.
+class InputFile {
   public:
-    ColumnReader(hid_t file, Dataset& out) : file_(file), out_(out) {}
-
-    bool has(const char* name) const { return H5Lexists(file_, name, H5P_DEFAULT) > 0; }
-
-    void require(std::initializer_list<const char*> names) const {
-        std::vector<std::string> missing, present;
-        for (const char* name : names) {
-            if (!has(name)) missing.push_back(name);
+    explicit InputFile(const std::string& path) : path_(path) {
+        // Without O_NONBLOCK, a pipe without a writer would be waited for.
+        descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (descriptor_ < 0 || fstat(descriptor_, &before_) != 0) {
+            const int reason = errno;
+            close_file();
+            throw Error(fmt::format("expected a readable file, got \"{}\"", std::strerror(reason)),
+                        ErrorKind::usage);
         }
-        if (missing.empty()) return;
-        for (const ColumnFacts& facts : out_.raw_facts) present.push_back(facts.name);
-        throw Error(
-            fmt::format("expected the columns observations, actions, rewards and terminals "
-                        "at the root, got none called {}; the file holds: {}",
-                        fmt::join(missing, ", "),
-                        present.empty() ? "nothing" : fmt::format("{}", fmt::join(present, ", "))));
+        if (!S_ISREG(before_.st_mode)) {
+            close_file();
+            throw Error(fmt::format("expected an HDF5 file, got {}", kind_of(before_.st_mode)),
+                        ErrorKind::usage);
+        }
+    }
+    ~InputFile() { close_file(); }
+    InputFile(const InputFile&) = delete;
+    InputFile& operator=(const InputFile&) = delete;
+
+    std::uint64_t size() const { return static_cast<std::uint64_t>(before_.st_size); }
+    bool hashed() const { return hashed_; }
+
+    // Reads and hashes the next bytes.
+    void hash_some() {
+        block_.resize(std::min<std::size_t>(kHashBytes, size() + 1));
+        const ssize_t count = read(descriptor_, block_.data(), block_.size());
+        if (count < 0 && errno == EINTR) return;
+        if (count < 0) {
+            throw Error(
+                fmt::format("expected to read the whole file, got \"{}\"", std::strerror(errno)));
+        }
+        hash_.update(block_.data(), static_cast<std::size_t>(count));
+        hashed_ = count == 0;
     }
 
-    // A matrix of numbers. Sizes that are 0 so far are set by it, others must agree.
-    void matrix(const char* name, std::int64_t& width, std::vector<float>& column) {
-        const hdf5::Set set = open(name);
-        const ColumnFacts facts = use(set, name);
-        const Shape& shape = facts.shape;
-        if (shape.size() != 2) refuse(facts, "a matrix, one row per step");
-        if (out_.rows == 0) out_.rows = shape[0];
-        if (width == 0) width = shape[1];
-        if (shape[0] == 0 || shape[1] == 0) refuse(facts, "at least one row and one number in it");
-        if (shape[0] != out_.rows || shape[1] != width) {
-            refuse(facts, fmt::format("({}, {}) like the columns before it", out_.rows, width));
-        }
-        read_numbers(set, facts, column);
+    std::string sha256() {
+        char text[Sha256::kHexLength + 1];
+        hash_.finish_hex(text);
+        return text;
     }
 
-    // A vector of numbers, (rows) or (rows, 1).
-    void vector(const char* name, std::vector<float>& column) {
-        const hdf5::Set set = open(name);
-        const ColumnFacts facts = use(set, name);
-        expect_vector(facts);
-        read_numbers(set, facts, column);
-    }
-
-    // As vector(), reduced to 0 and 1.
-    void flags(const char* name, std::vector<std::uint8_t>& column) {
-        const hdf5::Set set = open(name);
-        const ColumnFacts facts = use(set, name);
-        expect_vector(facts);
-        column.resize(static_cast<std::size_t>(out_.rows));
-        constexpr std::int64_t kBlock = 1 << 18;
-        std::vector<float> block(static_cast<std::size_t>(std::min(kBlock, out_.rows)));
-        for (std::int64_t first = 0; first < out_.rows; first += kBlock) {
-            const std::int64_t count = std::min(kBlock, out_.rows - first);
-            read_rows(set, facts, first, count, block.data());
-            for (std::int64_t i = 0; i < count; ++i) {
-                const float value = block[static_cast<std::size_t>(i)];
-                if (std::isnan(value)) {
-                    throw Error(
-                        fmt::format("expected flags in {}, got nan in row {}", name, first + i));
-                }
-                column[static_cast<std::size_t>(first + i)] = value != 0 ? 1 : 0;
-            }
-        }
+    // The name may lead to another file by now, or this one may have been written to.
+    bool changed() const {
+        struct stat held {
+        }, named{};
+        if (fstat(descriptor_, &held) != 0 || stat(path_.c_str(), &named) != 0) return true;
+        const auto differs = [&](const struct stat& now) {
+            return now.st_dev != before_.st_dev || now.st_ino != before_.st_ino ||
+                   now.st_size != before_.st_size || now.st_mtim.tv_sec != before_.st_mtim.tv_sec ||
+                   now.st_mtim.tv_nsec != before_.st_mtim.tv_nsec;
+        };
+        return differs(held) || differs(named);
     }
 
   private:
-    hdf5::Set open(const char* name) const {
-        hdf5::Set set(H5Dopen2(file_, name, H5P_DEFAULT));
-        if (!set) {
-            throw Error(
-                fmt::format("expected {} to be an array, got something that does not open "
-                            "as one: {}",
-                            name, hdf5::last_error()));
-        }
-        return set;
+    void close_file() {
+        if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
     }
 
-    // Marks the column as used and refuses types that are not numbers.
-    ColumnFacts use(const hdf5::Set& set, const char* name) {
-        for (ColumnFacts& facts : out_.raw_facts) {
-            if (facts.name == name) facts.used = true;
-        }
-        ColumnFacts facts = facts_of(set.get(), name);
-        const hdf5::Type type(H5Dget_type(set.get()));
-        const H5T_class_t kind = H5Tget_class(type.get());
-        if (kind != H5T_FLOAT && kind != H5T_INTEGER && kind != H5T_ENUM) {
-            throw Error(
-                fmt::format("expected {} to hold numbers or flags, got {}", name, facts.dtype));
-        }
-        return facts;
-    }
-
-    [[noreturn]] static void refuse(const ColumnFacts& facts, const std::string& expected) {
-        throw Error(
-            fmt::format("expected {} to have the shape of {}, got ({}); the file is not in "
-                        "D4RL's flat layout",
-                        facts.name, expected, fmt::join(facts.shape, ", ")));
-    }
-
-    void expect_vector(const ColumnFacts& facts) const {
-        const Shape& s = facts.shape;
-        const bool fits =
-            !s.empty() && s[0] == out_.rows && (s.size() == 1 || (s.size() == 2 && s[1] == 1));
-        if (!fits) refuse(facts, fmt::format("({}) like the columns before it", out_.rows));
-    }
-
-    static void read_numbers(const hdf5::Set& set, const ColumnFacts& facts,
-                             std::vector<float>& column) {
-        const std::int64_t width = facts.shape.size() == 2 ? facts.shape[1] : 1;
-        // Checked before it is taken: an allocation succeeds and the kernel kills the program
-        // later.
-        const double wanted =
-            4.0 * static_cast<double>(facts.shape[0]) * static_cast<double>(width);
-        if (wanted > physical_memory()) {
-            throw Error(fmt::format(
-                "expected columns that fit into {:.3g} GiB of memory, got {} with "
-                "({}), {:.3g} GiB",
-                physical_memory() / kGiB, facts.name, fmt::join(facts.shape, ", "), wanted / kGiB));
-        }
-        column.resize(static_cast<std::size_t>(facts.shape[0] * width));
-        if (H5Dread(set.get(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, column.data()) <
-            0) {
-            damaged(facts);
-        }
-    }
-
-    static void read_rows(const hdf5::Set& set, const ColumnFacts& facts, std::int64_t first,
-                          std::int64_t count, float* out) {
-        const hsize_t start[2] = {static_cast<hsize_t>(first), 0};
-        const hsize_t extent[2] = {static_cast<hsize_t>(count), 1};
-        const hdf5::Space source(H5Dget_space(set.get()));
-        const hdf5::Space target(
-            H5Screate_simple(static_cast<int>(facts.shape.size()), extent, nullptr));
-        if (H5Sselect_hyperslab(source.get(), H5S_SELECT_SET, start, nullptr, extent, nullptr) <
-                0 ||
-            H5Dread(set.get(), H5T_NATIVE_FLOAT, target.get(), source.get(), H5P_DEFAULT, out) <
-                0) {
-            damaged(facts);
-        }
-    }
-
-    [[noreturn]] static void damaged(const ColumnFacts& facts) {
-        throw Error(
-            fmt::format("expected {} ({}) to be readable, got \"{}\"; the file is damaged, "
-                        "fetch it again",
-                        facts.name, facts.dtype, hdf5::last_error()));
-    }
-
-    hid_t file_;
-    Dataset& out_;
+    const std::string& path_;
+    int descriptor_ = -1;
+    struct stat before_ {};
+    Sha256 hash_;
+    std::vector<char> block_;
+    bool hashed_ = false;
 };
 
-Dataset read_file(const std::string& path) {
+int processors() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+// What an honest file of that size needs in the worst case, and some: a chunk is decoded at a
+// hundred MB per second and more, and the tables of contents are part of the file.
+ChildLimits limits_for(std::uint64_t file_bytes) {
+    ChildLimits limits;
+    limits.cpu_seconds = 5 + static_cast<double>(file_bytes >> 22);
+    limits.memory = (std::uint64_t{1} << 28) + 2 * file_bytes;
+    return limits;
+}
+
+std::vector<ChildProcess> start_readers(ReadingTask task, const ChildLimits& limits) {
+    // No other thread is inside the library at the fork, and it prints nothing after it.
+    const hdf5::Session session;
+    std::vector<ChildProcess> readers;
+    for (task.reader = 0; task.reader < task.readers; ++task.reader) {
+        readers.emplace_back([&task](ChildChannel& channel) { read_in_child(task, channel); },
+                             limits);
+    }
+    return readers;
+}
+
+// Takes messages as they come and hashes while there are none.
+void receive_all(std::vector<ChildProcess>& readers, Receiver& receiver, InputFile& file) {
+    std::vector<pollfd> waits(readers.size());
+    std::size_t open = readers.size();
+    for (std::size_t i = 0; i < readers.size(); ++i)
+        waits[i] = {readers[i].descriptor(), POLLIN, 0};
+    for (int silent = 0; open > 0;) {
+        const int ready = poll(waits.data(), waits.size(), file.hashed() ? kPollMilliseconds : 0);
+        if (ready <= 0) {
+            if (!file.hashed()) {
+                file.hash_some();
+            } else if (ready == 0 && ++silent == kSilentPolls) {
+                ChildProcess::report_silence();
+            }
+            continue;
+        }
+        silent = 0;
+        for (std::size_t i = 0; i < waits.size(); ++i) {
+            if (waits[i].revents == 0 || receiver.take(readers[i], static_cast<int>(i))) continue;
+            waits[i].fd = -1;
+            --open;
+        }
+    }
+    while (!file.hashed()) file.hash_some();
+}
+
+Dataset read_columns(const std::string& path, const ReadOptions& options, InputFile& file) {
+    ReadingTask task;
+    task.path = path;
+    task.wanted.fill(true);
+    task.wanted[kNextObservations] = options.next_observations;
+    task.readers = options.readers > 0             ? options.readers
+                   : file.size() >= kParallelBytes ? std::clamp(processors(), 1, kMostReaders)
+                                                   : 1;
     Dataset out;
     out.path = path;
-    out.sha256 = sha256_of(path);
-
-    const hdf5::Session session;
-    const hdf5::File file = open_file(path);
-    out.raw_facts = list_contents(file.get());
-    H5Aiterate2(file.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, list_attribute, &out.attributes);
-
-    ColumnReader read(file.get(), out);
-    read.require({"observations", "actions", "rewards", "terminals"});
-    read.matrix("observations", out.observation_size, out.observations);
-    read.matrix("actions", out.action_size, out.actions);
-    read.vector("rewards", out.rewards);
-    read.flags("terminals", out.terminals);
-    if (read.has("next_observations")) {
-        read.matrix("next_observations", out.observation_size, out.next_observations);
-    }
-    if (read.has("timeouts")) read.flags("timeouts", out.timeouts);
-    validate(out);
+    Receiver receiver(out, task.wanted, task.readers, file.size());
+    std::vector<ChildProcess> readers = start_readers(task, limits_for(file.size()));
+    receiver.take_facts(readers.front());
+    receive_all(readers, receiver, file);
+    out.sha256 = file.sha256();
     return out;
+}
+
+Dataset read_file(const std::string& path, const ReadOptions& options) {
+    InputFile file(path);
+    std::optional<Dataset> out;
+    std::optional<Error> failure;
+    try {
+        out = read_columns(path, options, file);
+    } catch (const Error& error) {
+        failure = error;
+    }
+    // Said first: what was read of such a file means nothing, failures included.
+    if (file.changed()) {
+        throw Error(
+            "expected a file that nobody changes while it is read, got one that changed; wait "
+            "until it is complete");
+    }
+    if (failure) throw Error(*failure);
+    validate(*out);
+    return *std::move(out);
 }
 
 }  // namespace
 
-Dataset read_d4rl(const std::string& path) {
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored)) {
-        throw Error(fmt::format("[data] expected an HDF5 file, got the folder {}", path),
-                    ErrorKind::usage);
-    }
+Dataset read_d4rl(const std::string& path, const ReadOptions& options) {
     const auto say_file = [&path](std::string text) {
         constexpr const char* kPrefix = "[data] ";
         if (text.starts_with(kPrefix)) text.erase(0, std::strlen(kPrefix));
         return fmt::format("{}{} (file {})", kPrefix, text, path);
     };
     try {
-        return read_file(path);
+        return read_file(path, options);
     } catch (const Error& error) {
         throw Error(say_file(error.what()), error.kind());
     } catch (const std::bad_alloc&) {

@@ -250,23 +250,23 @@ TEST_CASE("columns of text and groups in a column's place are refused") {
     CHECK(has_all(error_of(folder / "f.hdf5"), {"rewards to hold numbers", "got string"}));
 }
 
-TEST_CASE("a file that claims more rows than memory holds is refused") {
+TEST_CASE("files that claim more than memory or they themselves can hold are refused") {
     const TemporaryFolder folder;
-    {
+    const auto claim = [&](hsize_t rows) {
         FileMaker file(folder / "f.hdf5");
-        file.put_required(5, "observations");
-        const hsize_t shape[2] = {hsize_t{1} << 50, 1024};
-        const hsize_t chunk[2] = {1, 1024};
-        const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
-        H5Pset_chunk(layout, 2, chunk);
-        const hid_t space = H5Screate_simple(2, shape, nullptr);
-        H5Dclose(H5Dcreate2(file.id(), "observations", H5T_IEEE_F32LE, space, H5P_DEFAULT, layout,
-                            H5P_DEFAULT));
-        H5Sclose(space);
-        H5Pclose(layout);
-    }
+        file.put_empty("observations", {rows, 1024}, {1, 1024});
+        file.put_empty("actions", {rows, 2}, {1, 2});
+        file.put_empty("rewards", {rows}, {1});
+        file.put_empty("terminals", {rows}, {1});
+    };
+    claim(hsize_t{1} << 50);
     CHECK(has_all(error_of(folder / "f.hdf5"),
-                  {"fit into", "observations", "(1125899906842624, 1024)"}));
+                  {"fit into", "of memory", "observations", "(1125899906842624, 1024)"}));
+    claim(hsize_t{1} << 16);  // 257 MiB in a file of a few KiB
+    CHECK(has_all(error_of(folder / "f.hdf5"),
+                  {"fit into a file of", "observations", "(65536, 1024)", "never written"}));
+    claim(1000);  // small arrays may be unwritten
+    CHECK(read_d4rl(folder / "f.hdf5").rows == 1000);
 }
 
 TEST_CASE("the library's own error printing is as before after a failure") {

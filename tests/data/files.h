@@ -71,6 +71,18 @@ class FileMaker {
         H5Sclose(space);
     }
 
+    // A chunked float32 array of which nothing is written.
+    void put_empty(const char* name, const std::vector<hsize_t>& shape,
+                   const std::vector<hsize_t>& chunk) {
+        const int rank = static_cast<int>(shape.size());
+        const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
+        H5Pset_chunk(layout, rank, chunk.data());
+        const hid_t space = H5Screate_simple(rank, shape.data(), nullptr);
+        H5Dclose(H5Dcreate2(file_, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, layout, H5P_DEFAULT));
+        H5Sclose(space);
+        H5Pclose(layout);
+    }
+
     // The four required columns of `rows` rows of zeros, but for the one called `except`.
     void put_required(hsize_t rows, const std::string& except = "") {
         if (except != "observations") put("observations", {rows, 3});
