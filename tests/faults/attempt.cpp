@@ -54,8 +54,8 @@ std::string outcome_of(const Operation& operation, bool& allowed, Fault fault) {
 // The promise that is broken after a run with that outcome, or "".
 std::string broken_promise(const Operation& operation, Fault fault, const std::string& call,
                            const std::string& outcome, bool allowed) {
-    static const std::set<std::string> kCounts = {"write",  "pwrite", "writev",    "fsync",
-                                                  "rename", "fopen",  "ftruncate", "fdatasync"};
+    static const std::set<std::string> kCounts = {"write",  "pwrite",    "writev",   "fsync",
+                                                  "rename", "ftruncate", "fdatasync"};
     if (!allowed) return "it threw " + outcome;
     const bool harmless = fault == Fault::short_transfer || fault == Fault::interrupted;
     if (harmless && !outcome.empty()) return "it should have gone on, but threw " + outcome;

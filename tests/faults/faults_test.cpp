@@ -13,7 +13,7 @@
 #include "training/checkpoint.h"
 #include "training/export.h"
 #include "training/loaded_policy.h"
-#include "training/run_folder.h"
+#include "training/run_tables.h"
 
 namespace drydock::faults {
 namespace {
@@ -28,8 +28,8 @@ using Bytes = std::vector<std::byte>;
 constexpr Fault kAll[] = {Fault::no_memory, Fault::memory_gone,    Fault::io_error,
                           Fault::disk_full, Fault::short_transfer, Fault::interrupted};
 
-void check(const Operation& operation) {
-    for (const Fault fault : kAll) {
+void check(const Operation& operation, std::span<const Fault> faults = kAll) {
+    for (const Fault fault : faults) {
         const Count count = try_all(operation, fault);
         INFO(operation.name, ", ", std::string(name_of(fault)), ": ", count.calls,
              " calls failed, ", count.reported, " reported");
@@ -191,6 +191,10 @@ TEST_CASE("faults: a row of a CSV file is written or reported") {
     check(o);
 }
 
+// A thousand allocations, each in new processes: that all which follow fail too is left out.
+constexpr Fault kOnceEach[] = {Fault::no_memory, Fault::io_error, Fault::disk_full,
+                               Fault::short_transfer, Fault::interrupted};
+
 data::Dataset small_data() {
     data::Dataset d;
     d.rows = 5;
@@ -210,7 +214,6 @@ TEST_CASE("faults: a data set is written whole or not at all") {
     const TemporaryFolder folder;
     Operation o = writer("write_d4rl", folder, "data.hdf5",
                          [d = small_data()](const std::string& p) { data::write_d4rl(p, d); });
-    o.isolated = true;
     // The library puts the time into its files.
     const std::string path = folder.file("data.hdf5");
     o.after = [=, want = small_data()] {
@@ -220,24 +223,22 @@ TEST_CASE("faults: a data set is written whole or not at all") {
                d.terminals == want.terminals && d.timeouts == want.timeouts &&
                d.attributes == want.attributes;
     };
-    check(o);
+    check(o, kOnceEach);
 }
 
 TEST_CASE("faults: a data set is read whole or not at all") {
     const TemporaryFolder folder;
     const std::string path = folder.file("data.hdf5");
     data::write_d4rl(path, small_data());
+    // Attributes and facts are told as far as they can be read: they are for people.
     const auto same = [](const data::Dataset& a, const data::Dataset& b) {
         return a.observations == b.observations && a.rewards == b.rewards &&
                a.next_observations == b.next_observations && a.actions == b.actions &&
-               a.terminals == b.terminals && a.timeouts == b.timeouts &&
-               a.attributes == b.attributes && a.sha256 == b.sha256 &&
-               a.raw_facts.size() == b.raw_facts.size();
+               a.terminals == b.terminals && a.timeouts == b.timeouts && a.sha256 == b.sha256;
     };
-    Operation o = reader<data::Dataset>(
+    const Operation o = reader<data::Dataset>(
         "read_d4rl", folder, [=] { return data::read_d4rl(path); }, same);
-    o.isolated = true;
-    check(o);
+    check(o, kOnceEach);
 }
 
 // --- What shows that these checks can fail ---

@@ -82,10 +82,13 @@ bool transfer_fails(const char* call, bool takes_space, std::size_t& count) {
     return false;
 }
 
-bool is_folder(int file) {
+mode_t mode_of(int file) {
     struct stat facts {};
-    return syscall(SYS_fstat, file, &facts) == 0 && S_ISDIR(facts.st_mode);
+    return syscall(SYS_fstat, file, &facts) == 0 ? facts.st_mode : 0;
 }
+
+// A pipe has no disk that could be full.
+bool is_file(int file) { return S_ISREG(mode_of(file)); }
 
 template <class Function>
 Function* next(const char* name) {
@@ -126,6 +129,7 @@ std::string Injection::call() const { return control->call; }
 }  // namespace drydock::faults
 
 using drydock::faults::io_fails;
+using drydock::faults::is_file;
 using drydock::faults::no_memory;
 using drydock::faults::transfer_fails;
 
@@ -168,20 +172,20 @@ ssize_t pread(int file, void* out, std::size_t n, off_t at) {
     return syscall(SYS_pread64, file, out, n, at);
 }
 ssize_t write(int file, const void* bytes, std::size_t n) {
-    if (transfer_fails("write", true, n)) return -1;
+    if (transfer_fails("write", is_file(file), n)) return -1;
     return syscall(SYS_write, file, bytes, n);
 }
 ssize_t pwrite(int file, const void* bytes, std::size_t n, off_t at) {
-    if (transfer_fails("pwrite", true, n)) return -1;
+    if (transfer_fails("pwrite", is_file(file), n)) return -1;
     return syscall(SYS_pwrite64, file, bytes, n, at);
 }
 ssize_t writev(int file, const iovec* parts, int count) {
-    if (io_fails("writev", true)) return -1;
+    if (io_fails("writev", is_file(file))) return -1;
     return syscall(SYS_writev, file, parts, count);
 }
 // No power is lost here: thousands of files need not reach the disk.
 int fsync(int file) {
-    const bool folder = drydock::faults::is_folder(file);
+    const bool folder = S_ISDIR(drydock::faults::mode_of(file));
     return io_fails(folder ? "fsync of a folder" : "fsync", !folder) ? -1 : 0;
 }
 int fdatasync(int) { return io_fails("fdatasync", true) ? -1 : 0; }
