@@ -10,9 +10,11 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/safetensors.h"
 #include "base/sha256.h"
 
@@ -89,9 +91,42 @@ std::vector<const std::pair<const std::string, TensorData>*> data_order(const Te
     return order;
 }
 
-std::string header_of(const TensorFile& file) {
-    nlohmann::json header = nlohmann::json::object();
-    if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+// Appends a JSON string.
+void append_text(std::string& out, const std::string& text) {
+    if (utf8_error(text) != text.size()) {
+        throw Error("[safetensors] expected names and metadata in UTF-8, got other bytes");
+    }
+    out += '"';
+    for (const char c : text) {
+        constexpr std::string_view kShort = "\"\\\b\f\n\r\t", kLetters = "\"\\bfnrt";
+        const std::size_t at = kShort.find(c);
+        if (at != std::string_view::npos) {
+            out += '\\';
+            out += kLetters[at];
+        } else if (static_cast<unsigned char>(c) < 0x20) {
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            out += c;
+        }
+    }
+    out += '"';
+}
+
+void append_metadata(std::string& out, const std::map<std::string, std::string>& metadata) {
+    out += "\"__metadata__\":{";
+    const char* comma = "";
+    for (const auto& [key, value] : metadata) {
+        out += std::exchange(comma, ",");
+        append_text(out, key);
+        out += ':';
+        append_text(out, value);
+    }
+    out += '}';
+}
+
+// Where each tensor's data begin, by name.
+std::map<std::string_view, std::size_t> offsets_of(const TensorFile& file) {
+    std::map<std::string_view, std::size_t> offsets;
     std::size_t at = 0;
     for (const auto* entry : data_order(file)) {
         const TensorData& t = entry->second;
@@ -100,18 +135,55 @@ std::string header_of(const TensorFile& file) {
             throw Error(fmt::format("[{}] expected {} bytes for its shape, got {}", entry->first,
                                     bytes, t.bytes.size()));
         }
-        header[entry->first] = {
-            {"dtype", file_dtype(t.dtype)}, {"shape", t.shape}, {"data_offsets", {at, at + bytes}}};
+        offsets[entry->first] = at;
         at += bytes;
     }
-    try {
-        std::string text = header.dump();
-        text.append((64 - (8 + text.size()) % 64) % 64, ' ');
-        return text;
-    } catch (const nlohmann::json::exception&) {
-        throw Error("[safetensors] expected names and metadata in UTF-8, got other bytes");
-    }
+    return offsets;
 }
+
+// Members in the order of their names, the metadata among them. Written by hand: a JSON library's
+// tree needs memory even to be destroyed, and ends the program where there is none.
+std::string header_of(const TensorFile& file) {
+    constexpr std::string_view kMetadata = "__metadata__";
+    const auto offsets = offsets_of(file);
+    std::string text = "{";
+    const char* comma = "";
+    bool metadata_due = !file.metadata.empty();
+    for (const auto& [name, t] : file.tensors) {
+        if (metadata_due && name > kMetadata) {
+            text += std::exchange(comma, ",");
+            append_metadata(text, file.metadata);
+            metadata_due = false;
+        }
+        text += std::exchange(comma, ",");
+        append_text(text, name);
+        const std::size_t at = offsets.at(name);
+        text += fmt::format(R"(:{{"data_offsets":[{},{}],"dtype":"{}","shape":[{}]}})", at,
+                            at + t.bytes.size(), file_dtype(t.dtype), fmt::join(t.shape, ","));
+    }
+    if (metadata_due) {
+        text += comma;
+        append_metadata(text, file.metadata);
+    }
+    text += '}';
+    text.append((64 - (8 + text.size()) % 64) % 64, ' ');
+    return text;
+}
+
+// A descriptor that is closed on every way out.
+class Descriptor {
+  public:
+    explicit Descriptor(int file) : file_(file) {}
+    ~Descriptor() {
+        if (file_ >= 0) ::close(file_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return file_; }
+
+  private:
+    int file_;
+};
 
 [[noreturn]] void refuse_write(const std::string& path, int error) {
     throw Error(fmt::format("[write] could not write '{}': {}; what was there before is untouched",
@@ -141,6 +213,8 @@ void sync_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 std::int64_t TensorData::size() const {
+    // Without elements the other dimensions may be as large as they like.
+    if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
     std::int64_t n = 1;
     for (const std::int64_t dim : shape) n *= dim;
     return n;
@@ -221,7 +295,13 @@ TensorFile parse_tensor_file(std::span<const std::byte> bytes, const std::string
                             "got {}",
                             name, decode(t.name), name_of(t.dtype)));
         }
-        data.shape.assign(t.shape, t.shape + t.rank);
+        for (const std::uint64_t dim : std::span(t.shape).first(t.rank)) {
+            data.shape.push_back(static_cast<std::int64_t>(dim));
+            if (data.shape.back() >= 0) continue;
+            throw Error(
+                fmt::format("[safetensors] '{}': expected dimensions below 2^63 for '{}', got {}",
+                            name, decode(t.name), dim));
+        }
         const auto* first = reinterpret_cast<const std::byte*>(parsed.data_of(t));
         data.bytes.assign(first, first + (t.end - t.begin));
         out.tensors[decode(t.name)] = std::move(data);
@@ -263,22 +343,19 @@ std::vector<std::byte> read_bytes(const std::string& path) {
     const auto fail = [&](int error) {
         throw Error(fmt::format("[read] could not read '{}': {}", path, std::strerror(error)));
     };
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) fail(errno);
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0) fail(errno);
     struct stat facts {};
-    std::vector<std::byte> bytes;
-    int error = ::fstat(file, &facts) == 0 ? 0 : errno;
-    if (error == 0 && !S_ISREG(facts.st_mode)) error = S_ISDIR(facts.st_mode) ? EISDIR : EINVAL;
-    if (error == 0) bytes.resize(static_cast<std::size_t>(facts.st_size));
+    if (::fstat(file.get(), &facts) != 0) fail(errno);
+    if (!S_ISREG(facts.st_mode)) fail(S_ISDIR(facts.st_mode) ? EISDIR : EINVAL);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(facts.st_size));
     std::size_t at = 0;
-    while (error == 0 && at < bytes.size()) {
-        const ssize_t n = ::read(file, bytes.data() + at, bytes.size() - at);
+    while (at < bytes.size()) {
+        const ssize_t n = ::read(file.get(), bytes.data() + at, bytes.size() - at);
         if (n > 0) at += static_cast<std::size_t>(n);
         if (n == 0) bytes.resize(at);  // the file shrank meanwhile
-        if (n < 0 && errno != EINTR) error = errno;
+        if (n < 0 && errno != EINTR) fail(errno);
     }
-    ::close(file);
-    if (error != 0) fail(error);
     return bytes;
 }
 
@@ -290,6 +367,9 @@ void write_atomically(const std::string& path, std::span<const std::byte> bytes)
         refuse_write(path, S_ISDIR(facts.st_mode) ? EISDIR : EINVAL);
     }
     const std::string temporary = fmt::format("{}.{}.{}.part", path, ::getpid(), count++);
+    std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    if (folder.empty()) folder = ".";
+    // From here to the end nothing is allocated but the text of a refusal.
     const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file < 0) refuse_write(path, errno);
     int error = write_out(file, bytes);
@@ -298,8 +378,7 @@ void write_atomically(const std::string& path, std::span<const std::byte> bytes)
         ::unlink(temporary.c_str());
         refuse_write(path, error);
     }
-    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-    sync_folder(folder.empty() ? "." : folder);
+    sync_folder(folder);
 }
 
 }  // namespace drydock

@@ -179,8 +179,10 @@ OpenColumn open_column(hid_t file, const char* name, hid_t access) {
     using State = StoredColumn::State;
     OpenColumn column;
     StoredColumn& stored = column.stored;
-    if (H5Lexists(file, name, H5P_DEFAULT) <= 0) return column;
-    column.set = hdf5::Set(H5Dopen2(file, name, access));
+    // An optional column that cannot be looked for is not one that is absent.
+    const htri_t exists = H5Lexists(file, name, H5P_DEFAULT);
+    if (exists == 0) return column;
+    if (exists > 0) column.set = hdf5::Set(H5Dopen2(file, name, access));
     if (!column.set) {
         stored.state = State::unreadable;
         stored.reason = fmt::format("something that does not open as one: {}", hdf5::last_error());

@@ -1,14 +1,18 @@
-// Writing: under a temporary name, then synced and renamed, so that no reader sees half a file.
+// Writing: under a temporary name, then synced and renamed, so that no reader sees half a file. A
+// process of its own uses the HDF5 library: where memory runs out, the library crashes, or goes on
+// with tables of its own that no later call in that process can use.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 
 #include "base/error.h"
+#include "data/child_process.h"
 #include "data/d4rl.h"
 #include "data/hdf5.h"
 
@@ -111,7 +115,6 @@ void save(const std::string& path, const char* bytes, std::size_t size) {
 // The library builds the file in memory and this file saves it: after a write that failed on a full
 // disk, HDF5 1.10 cannot close the file and crashes when the program ends.
 void write_file(const std::string& path, const Dataset& data) {
-    const hdf5::Session session;
     const hdf5::Properties access(H5Pcreate(H5P_FILE_ACCESS));
     check(H5Pset_fapl_core(access.get(), kMemoryStep, false) >= 0, "a new file");
     hdf5::File file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
@@ -125,13 +128,53 @@ void write_file(const std::string& path, const Dataset& data) {
     save(path, *static_cast<const char**>(handle), static_cast<std::size_t>(size));
 }
 
+// What the child has to say: "" when the file is written.
+struct Answer {
+    char problem[400] = {};
+};
+
+ChildLimits limits_for(const Dataset& data) {
+    const std::uint64_t numbers = data.observations.size() + data.actions.size() +
+                                  data.rewards.size() + data.next_observations.size();
+    ChildLimits limits;
+    limits.cpu_seconds = 60.0 + static_cast<double>(numbers >> 18);  // a MB a second
+    limits.memory += 3 * sizeof(float) * numbers;
+    return limits;
+}
+
+void write_in_child(const std::string& path, const Dataset& data) {
+    // No other thread is inside the library at the fork, and it prints nothing after it.
+    const hdf5::Session session;
+    ChildProcess child(
+        [&](ChildChannel& channel) {
+            std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of write()
+            Answer answer;
+            try {
+                write_file(path, data);
+            } catch (const Error& error) {
+                std::strncpy(answer.problem, error.what(), sizeof answer.problem - 1);
+            }
+            channel.send(&answer, sizeof answer, nullptr, 0);
+        },
+        limits_for(data));
+    Answer answer;
+    try {
+        child.receive(&answer, sizeof answer);
+    } catch (const Error&) {
+        throw Error(
+            "expected the HDF5 library to write the file, got a crash of it; is there memory "
+            "left?");
+    }
+    if (answer.problem[0] != '\0') throw Error(answer.problem);
+}
+
 }  // namespace
 
 void write_d4rl(const std::string& path, const Dataset& dataset) {
     validate(dataset);
     const std::string temporary = fmt::format("{}.partial-{}", path, getpid());
     try {
-        write_file(temporary, dataset);
+        write_in_child(temporary, dataset);
         if (std::rename(temporary.c_str(), path.c_str()) != 0) {
             throw Error(
                 fmt::format("expected to rename {}, got \"{}\"", temporary, std::strerror(errno)));
@@ -139,6 +182,9 @@ void write_d4rl(const std::string& path, const Dataset& dataset) {
     } catch (const Error& error) {
         std::remove(temporary.c_str());
         throw Error(fmt::format("[data] {} (file {})", error.what(), path));
+    } catch (...) {
+        std::remove(temporary.c_str());
+        throw;
     }
 }
 

@@ -259,7 +259,10 @@ drydock_status drydock_policy_load(const void* bytes, size_t n, void* block, siz
         if (can_tell) {
             diagnosis->status = DRYDOCK_BAD_CALL;
             diagnosis->byte_offset = 0;
-            diagnosis->text[0] = '\0';
+            Message(diagnosis->text)
+                << (bytes == nullptr
+                        ? "expected the bytes of a policy file, got a null pointer; is it empty?"
+                        : "expected a place for the policy, got a null pointer");
         }
         return DRYDOCK_BAD_CALL;
     }

@@ -138,6 +138,7 @@ Checkpoint restore_checkpoint(const TensorFile& file, const std::string& path, S
                         "other networks",
                         path, pieces.size(), file.tensors.size() - out.extra.size()));
     }
+    // From here on nothing is allocated, so that nothing can fail half way.
     for (const Piece& piece : pieces) {
         const TensorData& tensor = file.tensor(piece.name);
         std::memcpy(piece.data, tensor.bytes.data(), tensor.bytes.size());

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "training/loaded_policy.h"
@@ -43,13 +42,13 @@ TensorData parameter(State& state, const std::string& name) {
 
 void add_metadata(TensorFile& file, const algorithms::PolicyNetwork& network, Session& session,
                   const TrainingData& data, const Provenance& provenance) {
-    const nlohmann::json architecture = {{"hidden_activation", network.hidden_activation},
-                                         {"head", network.head},
-                                         {"layer_sizes", network.layer_sizes}};
+    const std::string architecture =
+        fmt::format(R"({{"head":"{}","hidden_activation":"{}","layer_sizes":[{}]}})", network.head,
+                    network.hidden_activation, fmt::join(network.layer_sizes, ","));
     file.metadata = {{"format", "drydock.policy"},
                      {"schema", "1.0"},
                      {"kind", "mlp"},
-                     {"architecture", architecture.dump()},
+                     {"architecture", architecture},
                      {"trainer_version", DRYDOCK_VERSION},
                      {"algorithm", provenance.algorithm},
                      {"preset", provenance.preset},

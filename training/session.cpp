@@ -121,12 +121,12 @@ std::vector<float> Session::act(std::span<const float> observations) {
             std::copy(block.begin(), block.end(), static_cast<double*>(input.data));
         }
         forward_->executable.run(1);
+        state_->counters().step = step;  // every program ends in a tick
         const std::vector<double> out = forward_->executable.read(forward_->actions);
         for (std::size_t i = 0; i < n * static_cast<std::size_t>(action_size_); ++i) {
             actions.push_back(static_cast<float>(out[i]));
         }
     }
-    state_->counters().step = step;  // every program ends in a tick
     return actions;
 }
 

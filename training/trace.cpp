@@ -200,6 +200,10 @@ Trace::Trace(const TensorFile& trace) : file(trace), steps(0) {
         if (row >= 0 && row < data.count) continue;
         refuse(fmt::format("expected batch/indices in [0, {}), got {}", data.count, row));
     }
+    if (indices.shape[1] < 1) {
+        refuse(fmt::format("expected at least one row in every batch of batch/indices, got {}",
+                           show(indices.shape)));
+    }
     recipe->common().batch_size = indices.shape[1];
     if (names_under(trace, "expect/").empty())
         refuse("expected metrics under expect/, there are none");
