@@ -35,8 +35,8 @@ void write_result_file(const RunParts& parts, const TrainResult& result) {
     r["preset_for"] = options.preset_for;
     r["dataset"] = parts.data.name;
     r["dataset_sha256"] = parts.data.sha256;
-    r["environment"] = parts.environment ? nlohmann::json(parts.environment->info().name)
-                                         : nlohmann::json();
+    r["environment"] =
+        parts.environment ? nlohmann::json(parts.environment->info().name) : nlohmann::json();
     r["steps"] = result.steps;
     r["stopped"] = result.stopped;
     r["seed"] = options.seed;
