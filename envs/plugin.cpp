@@ -95,7 +95,7 @@ void call(const std::string& file, const char* what, Call function) {
 
 std::string checked_name(const std::string& file, const char* name) {
     if (name == nullptr) refuse(file, "expected a name in its info, got none");
-    const std::string text(name, strnlen(name, kLongestName + 1));
+    std::string text(name, strnlen(name, kLongestName + 1));
     const auto allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                c == '-' || c == '_' || c == '.';
