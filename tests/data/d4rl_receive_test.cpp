@@ -114,9 +114,9 @@ TEST_CASE("blocks out of turn, of wrong sizes or of rows that are not there are 
         CHECK(has_all(text, {"damaged", "does not fit the file's own description"}));
     };
     const auto block = MessageKind::block;
-    refused({block, kActions, 0, 6, 48});             // observations come first
-    refused({block, kObservations, 1, 5, 60});        // row 0 is due
-    refused({block, kObservations, 0, 7, 84});        // a row too many
+    refused({block, kActions, 0, 6, 48});       // observations come first
+    refused({block, kObservations, 1, 5, 60});  // row 0 is due
+    refused({block, kObservations, 0, 7, 84});  // a row too many
     refused({block, kObservations, 0, kMost, 84});
     refused({block, kObservations, 0, kMost / 12 + 1, 4});  // 12 times that overflows
     refused({block, kObservations, 0, 0, 0});
@@ -126,10 +126,10 @@ TEST_CASE("blocks out of turn, of wrong sizes or of rows that are not there are 
     refused({block, kObservations, 0, 6, std::numeric_limits<std::uint64_t>::max()});
     refused({block, kColumns, 0, 6, 72});
     refused({block, 0xffffffffu, 0, 6, 72});
-    refused({MessageKind::facts, 0, 0, 0, 8});        // a second time
+    refused({MessageKind::facts, 0, 0, 0, 8});  // a second time
     refused({static_cast<MessageKind>(77), 0, 0, 0, 8});
     refused({MessageKind::error, 0, 0, 0, kMostFactBytes + 1});
-    refused({MessageKind::done, 0, 0, 0, 0});         // before the columns
+    refused({MessageKind::done, 0, 0, 0, 0});  // before the columns
 }
 
 TEST_CASE("blocks after the last column and ends before it are refused") {
@@ -219,7 +219,8 @@ TEST_CASE("text for the terminal is UTF-8 without controls") {
     CHECK(printable("plain") == "plain");
     CHECK(printable("Größe, 大きさ, \xf0\x9f\x98\x80") == "Größe, 大きさ, \xf0\x9f\x98\x80");
     CHECK(printable("a\x1b[31mb\nc\x7f") == "a?[31mb?c?");
-    CHECK(printable("\xc2\x9b" "1m") == "?1m");        // a control beyond ASCII
+    CHECK(printable("\xc2\x9b"
+                    "1m") == "?1m");  // a control beyond ASCII
     CHECK(printable("\xff\xfe") == "??");
     CHECK(printable("\xc0\xaf\xe0\x80\xaf") == "?????");  // overlong
     CHECK(printable("\xed\xa0\x80") == "???");            // a surrogate

@@ -40,17 +40,15 @@ bool is_clear_or_fine(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("files that crashed the library or sent it round in circles end in one error") {
-    int crashes = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(fixture("damaged"))) {
-        const std::string text = error_of(entry.path());
-        CAPTURE(entry.path());
+// Random bytes in the other fixtures made HDF5 1.10.8 crash on, or never end with, each of these.
+// Another version may find the damage by itself.
+TEST_CASE("files that crash the library or send it round in circles end in one error") {
+    for (const char* name : {"abort.hdf5", "endless.hdf5", "segfault.hdf5"}) {
+        const std::string text = error_of(fixture(std::string("damaged/") + name));
         CAPTURE(text);
         CHECK(is_clear(text));
-        crashes += has_all(text, {"the HDF5 library"});
+        CHECK(has_all(text, {"damaged", name}));
     }
-    // Other versions of the library may have learnt better.
-    CHECK(crashes >= 0);
 }
 
 TEST_CASE("a file cut at any hundredth of its length is refused") {
@@ -77,7 +75,8 @@ TEST_CASE("random bytes in a file never do more than make it unreadable") {
         std::string bytes = bytes_of(fixture(kFixtures[k % kFixtures.size()]));
         for (std::uint64_t i = 0; i <= draw("count", 0, 16); ++i) {
             const std::uint64_t value = draw("byte", i, 300);
-            bytes[draw("at", i, bytes.size())] = static_cast<char>(std::min<std::uint64_t>(value, 255));
+            bytes[draw("at", i, bytes.size())] =
+                static_cast<char>(std::min<std::uint64_t>(value, 255));
         }
         write_bytes(folder / "bad.hdf5", bytes);
         const std::string text = error_of(folder / "bad.hdf5");
@@ -178,7 +177,8 @@ TEST_CASE("threads read at the same time") {
     for (int k = 0; k < 4; ++k) {
         threads.emplace_back([&] {
             for (int i = 0; i < 5; ++i) {
-                good += read_d4rl(fixture("gzip_chunked.hdf5")).rewards == example_dataset().rewards;
+                good +=
+                    read_d4rl(fixture("gzip_chunked.hdf5")).rewards == example_dataset().rewards;
             }
         });
     }
@@ -272,8 +272,8 @@ TEST_CASE("compound types and numbers that are not finite are refused in every c
         if (name == "actions") return {5, 2};
         return {5};
     };
-    for (const char* name : {"observations", "actions", "rewards", "terminals",
-                             "next_observations", "timeouts"}) {
+    for (const char* name :
+         {"observations", "actions", "rewards", "terminals", "next_observations", "timeouts"}) {
         CAPTURE(std::string(name));
         {
             FileMaker file(folder / "f.hdf5");
@@ -289,8 +289,8 @@ TEST_CASE("compound types and numbers that are not finite are refused in every c
             const std::vector<hsize_t> shape = shape_of(name);
             const hid_t space =
                 H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
-            H5Dclose(H5Dcreate2(file.id(), name, type, space, H5P_DEFAULT, H5P_DEFAULT,
-                                H5P_DEFAULT));
+            H5Dclose(
+                H5Dcreate2(file.id(), name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
             H5Sclose(space);
             H5Tclose(type);
         }

@@ -15,8 +15,8 @@ namespace {
 std::atomic<std::int64_t> live_bytes{0}, peak_bytes{0};
 
 void count(void* block, std::int64_t sign) {
-    const std::int64_t now =
-        live_bytes += sign * static_cast<std::int64_t>(malloc_usable_size(block));
+    const std::int64_t now = live_bytes +=
+        sign * static_cast<std::int64_t>(malloc_usable_size(block));
     for (std::int64_t peak = peak_bytes; now > peak;) {
         if (peak_bytes.compare_exchange_weak(peak, now)) return;
     }
@@ -24,19 +24,23 @@ void count(void* block, std::int64_t sign) {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: the compiler would compare malloc with operator delete, and new with free.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     void* block = std::malloc(size == 0 ? 1 : size);
     if (block == nullptr) throw std::bad_alloc();
     count(block, 1);
     return block;
 }
 
-void operator delete(void* block) noexcept {
+[[gnu::noinline]] void operator delete(void* block) noexcept {
     if (block != nullptr) count(block, -1);
     std::free(block);
 }
 
-void operator delete(void* block, std::size_t) noexcept { operator delete(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept {
+    if (block != nullptr) count(block, -1);
+    std::free(block);
+}
 
 namespace drydock {
 namespace {
@@ -93,8 +97,7 @@ Loaded load(const std::string& file, const std::string& view, const std::string&
         adopted = adopted || session.state().buffer(id).data == observations;
     }
     CHECK(adopted);
-    return {4 * count * (2 * kObservation + kAction + 2),
-            static_cast<double>(peak_bytes - before)};
+    return {4 * count * (2 * kObservation + kAction + 2), static_cast<double>(peak_bytes - before)};
 }
 
 TEST_CASE("loading takes the memory of the columns and little more") {
