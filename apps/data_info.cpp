@@ -149,10 +149,15 @@ void warn_about_values(FileFacts& facts) {
         if (s.observation[j].min == s.observation[j].max) constant.push_back(j);
     }
     if (!constant.empty()) {
-        facts.warnings.push_back(
-            fmt::format("Observations {} never change: normalising divides by observation_epsilon "
-                        "alone, so that any other value becomes a very large input.",
-                        fmt::join(constant, ", ")));
+        std::string more;
+        if (constant.size() > kMostDimensions) {
+            more = fmt::format(" and {} more", constant.size() - kMostDimensions);
+            constant.resize(kMostDimensions);
+        }
+        facts.warnings.push_back(fmt::format(
+            "Observations {}{} never change: normalising divides by observation_epsilon "
+            "alone, so that any other value becomes a very large input.",
+            fmt::join(constant, ", "), more));
     }
     if (s.reward.min == s.reward.max) {
         facts.warnings.push_back("All rewards are equal: there is nothing to learn from.");

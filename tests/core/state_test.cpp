@@ -1,6 +1,7 @@
 // Persistent memory: layout of groups, first values, conversions.
 #include <doctest/doctest.h>
 
+#include "base/error.h"
 #include "core/initialize.h"
 #include "tests/core/harness.h"
 
@@ -74,6 +75,30 @@ TEST_CASE("columns are converted to the real type of the state") {
     CHECK(static_cast<double*>(
               twice.buffer(twice.add_column("c", {2}, std::span<const float>(values))).data)[1] ==
           -2.25);
+}
+
+TEST_CASE("adopted columns are the vector's own memory, or converted where the type differs") {
+    const Device device = Device::cpu(1);
+    State single(device), twice(device, DType::f64);
+    std::vector<float> values{1.5F, -2.25F};
+    const float* memory = values.data();
+    const Buffer& adopted = single.buffer(single.adopt_column("c", {2}, std::move(values)));
+    CHECK(adopted.data == memory);
+    CHECK(adopted.shape == Shape{2});
+    CHECK(adopted.dtype == DType::f32);
+    // Later ones leave it where it is.
+    for (std::size_t i = 2; i < 20; ++i) {
+        single.adopt_column(std::string(i, 'c'), {1}, std::vector<float>{0.5F});
+    }
+    CHECK(static_cast<const float*>(adopted.data)[1] == -2.25F);
+    values = {1.5F, -2.25F};
+    const Buffer& converted = twice.buffer(twice.adopt_column("c", {2}, std::move(values)));
+    CHECK(static_cast<double*>(converted.data)[1] == -2.25);
+    CHECK_THROWS_WITH_AS(single.adopt_column("c", {1}, std::vector<float>{1.0F}),
+                         "[state] a buffer named 'c' exists already", Error);
+    CHECK_THROWS_WITH_AS(single.adopt_column("d", {3}, std::vector<float>{1.0F}),
+                         "[state] expected 3 values for column 'd' (3), got 1", Error);
+    CHECK_NOTHROW(single.adopt_column("d", {1}, std::vector<float>{1.0F}));
 }
 
 }  // namespace
