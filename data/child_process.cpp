@@ -23,7 +23,8 @@
 namespace drydock::data {
 namespace {
 
-constexpr int kPipe = 3;            // the child's end, after the standard descriptors
+constexpr int kPipe = 3;  // the child's end, after the standard descriptors
+constexpr int kNotStarted = 125;
 constexpr int kPipeSize = 1 << 20;  // so that the child decodes ahead
 
 // --- In the child. ---
@@ -38,9 +39,13 @@ void reset_signals() {
 }
 
 void reset_descriptors(int pipe) {
-    // The pipe may lie on 0, 1 or 2 where the parent had closed these.
-    const int kept = fcntl(pipe, F_DUPFD, kPipe + 1);
-    if (kept < 0 || dup2(kept, kPipe) < 0) _exit(1);
+    if (pipe != kPipe && dup2(pipe, kPipe) < 0) _exit(kNotStarted);
+    if (close_range(kPipe + 1, ~0U, 0) != 0) {
+        rlimit files{};
+        getrlimit(RLIMIT_NOFILE, &files);
+        const int end = static_cast<int>(std::min<rlim_t>(files.rlim_cur, 65536));
+        for (int other = kPipe + 1; other < end; ++other) close(other);
+    }
     const int nowhere = open("/dev/null", O_RDWR);
     for (int standard = 0; standard < kPipe; ++standard) {
         if (nowhere < 0) {
@@ -49,11 +54,7 @@ void reset_descriptors(int pipe) {
             dup2(nowhere, standard);
         }
     }
-    if (close_range(kPipe + 1, ~0U, 0) == 0) return;
-    rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
-    const int end = static_cast<int>(std::min<rlim_t>(files.rlim_cur, 65536));
-    for (int other = kPipe + 1; other < end; ++other) close(other);
+    if (nowhere > kPipe) close(nowhere);
 }
 
 void set_limit(__rlimit_resource resource, rlim_t value) {
@@ -75,7 +76,7 @@ std::uint64_t mapped_memory() {
 
 void isolate(int pipe, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);  // it ended before that
+    if (getppid() != parent) _exit(kNotStarted);  // it ended before that
     reset_descriptors(pipe);
     reset_signals();
     // A core handler is not bound by the limit, but by this.
@@ -237,6 +238,11 @@ void ChildProcess::report_end() {
         if (!ended) usleep(1000);
     }
     if (ended) pid_ = -1;
+    if (ended && WIFEXITED(status) && WEXITSTATUS(status) == kNotStarted) {
+        throw Error(
+            "expected a process of its own that reads the file, got one that could not "
+            "start; raise the limits (ulimit -n, ulimit -v)");
+    }
     const std::string how = ended ? describe_end(status, limits_) : "fell silent";
     throw Error(
         fmt::format("expected a whole HDF5 file, got a damaged one: the HDF5 library {} "

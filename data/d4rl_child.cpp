@@ -85,8 +85,11 @@ herr_t list_dataset(hid_t file, const char* name, const H5O_info_t* info, void* 
     if (!set) return 0;
     const hdf5::Type type(H5Dget_type(set.get()));
     const hdf5::Properties layout(H5Dget_create_plist(set.get()));
-    contents.push_back({name, dtype_name(type.get()), {}, false});
-    if (!lies_elsewhere(layout.get())) contents.back().shape = shape_of(set.get());
+    if (lies_elsewhere(layout.get())) {
+        contents.push_back({name, "external", {}, false});
+    } else {
+        contents.push_back({name, dtype_name(type.get()), shape_of(set.get()), false});
+    }
     return 0;
 }
 

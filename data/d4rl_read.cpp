@@ -56,6 +56,12 @@ class InputFile {
     InputFile(const InputFile&) = delete;
     InputFile& operator=(const InputFile&) = delete;
 
+    // A name that leads a child to the very file that is open here, whatever `path` means by now or
+    // there (as /dev/stdin does); `path` where the system has no such names.
+    std::string name_for_child() const {
+        std::string name = fmt::format("/proc/{}/fd/{}", getpid(), descriptor_);
+        return access(name.c_str(), R_OK) == 0 ? name : path_;
+    }
     std::uint64_t size() const { return static_cast<std::uint64_t>(before_.st_size); }
     bool hashed() const { return hashed_; }
 
@@ -158,7 +164,7 @@ void receive_all(std::vector<ChildProcess>& readers, Receiver& receiver, InputFi
 
 Dataset read_columns(const std::string& path, const ReadOptions& options, InputFile& file) {
     ReadingTask task;
-    task.path = path;
+    task.path = file.name_for_child();
     task.wanted.fill(true);
     task.wanted[kNextObservations] = options.next_observations;
     task.readers = options.readers > 0             ? options.readers
