@@ -311,7 +311,7 @@ int Maker::draw_view() {
         }
         case 2: {
             const Shape narrow = related(shape);
-            const double n = static_cast<double>(shape.size() / narrow.size());
+            const double n = static_cast<double>(shape.size()) / static_cast<double>(narrow.size());
             return op("sum_to " + to_string(narrow), {x}, narrow, -n * largest(program_[x]),
                       n * largest(program_[x]),
                       [narrow](Graph&, const T& t) { return sum_to(t[0], narrow); });

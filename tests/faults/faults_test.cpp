@@ -18,7 +18,6 @@
 namespace drydock::faults {
 namespace {
 
-using drydock::testing::pendulum_data;
 using drydock::testing::SmallRun;
 using drydock::testing::state_bytes;
 using drydock::testing::TemporaryFolder;

@@ -221,10 +221,12 @@ int rename(const char* from, const char* to) noexcept {
 
 extern "C" {
 
+// NOLINTBEGIN(readability-identifier-naming): the C library's names.
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
+// NOLINTEND(readability-identifier-naming)
 
 void* malloc(std::size_t n) { return no_memory("malloc") ? nullptr : __libc_malloc(n); }
 void* calloc(std::size_t n, std::size_t size) {
