@@ -332,7 +332,8 @@ TEST_CASE("each setting changes the networks that it is about, and no other") {
          {"critic_targets", "critics", "value"}},
         {{{"actor_learning_rate_schedule", "warmup"}, {"warmup_steps", "4"}}, {"actor"}}};
     for (const auto& [changes, want] : cases) {
-        CAPTURE(std::string(changes[0].first));
+        const std::string first = changes[0].first;
+        CAPTURE(first);
         const auto changed = groups_after(changes);
         std::vector<std::string> different;
         for (const auto& [group, values] : plain) {

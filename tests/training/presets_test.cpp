@@ -49,7 +49,8 @@ TEST_CASE("every preset of every algorithm trains, and its config.toml trains to
             const TensorFile a = checkpoint(first), b = checkpoint(second);
             REQUIRE(a.tensors.size() == b.tensors.size());
             for (const auto& [name, tensor] : a.tensors) {
-                CHECK_MESSAGE(tensor.bytes == b.tensor(name).bytes, name);
+                const std::string text = name;
+                CHECK_MESSAGE(tensor.bytes == b.tensor(text).bytes, text);
             }
         }
     }

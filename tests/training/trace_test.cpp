@@ -78,10 +78,10 @@ TEST_CASE("every changed hyperparameter is caught") {
         {"max_steps", 50},
         {"target_update_period", 2},
         {"exp_advantage_max", nullptr}};
-    for (const auto& [name, value] : changes) {
+    for (const auto& change : changes) {
         TensorFile changed = trace;
-        set_hyperparameter(changed, name, value);
-        CHECK_MESSAGE(!verify_trace(changed).passed, name);
+        set_hyperparameter(changed, change.first, change.second);
+        CHECK_MESSAGE(!verify_trace(changed).passed, change.first);
     }
 }
 
@@ -93,10 +93,10 @@ TEST_CASE("every changed hyperparameter of BC is caught, by either of its names"
         {"adam_epsilon", 1e-5},    {"learning_rate_schedule", "cosine"},
         {"weight_decay", 0.1},     {"actor_learning_rate_schedule", "cosine"},
         {"gradient_clip", 1e-3},   {"max_action", 1.01}};
-    for (const auto& [name, value] : changes) {
+    for (const auto& change : changes) {
         TensorFile changed = trace;
-        set_hyperparameter(changed, name, value);
-        CHECK_MESSAGE(!verify_trace(changed).passed, name);
+        set_hyperparameter(changed, change.first, change.second);
+        CHECK_MESSAGE(!verify_trace(changed).passed, change.first);
     }
 }
 
