@@ -53,7 +53,7 @@ TEST_CASE("files that crash the library or send it round in circles end in one e
 
 TEST_CASE("a file cut at any hundredth of its length is refused") {
     const TemporaryFolder folder;
-    for (const char* name : kFixtures) {
+    for (const char* name : {"contiguous.hdf5", "gzip_chunked.hdf5"}) {
         const std::string whole = bytes_of(fixture(name));
         for (std::size_t k = 0; k < 100; ++k) {
             write_bytes(folder / "cut.hdf5", whole.substr(0, k * whole.size() / 100));
@@ -68,7 +68,7 @@ TEST_CASE("a file cut at any hundredth of its length is refused") {
 TEST_CASE("random bytes in a file never do more than make it unreadable") {
     const TemporaryFolder folder;
     int refused = 0;
-    for (std::uint64_t k = 0; k < 400; ++k) {
+    for (std::uint64_t k = 0; k < 200; ++k) {
         const auto draw = [&](const char* stream, std::uint64_t i, std::uint64_t n) {
             return random_index(k, stream_id(stream), 0, i, n);
         };
@@ -85,7 +85,7 @@ TEST_CASE("random bytes in a file never do more than make it unreadable") {
         CHECK(is_clear_or_fine(text));
         refused += text != "nothing thrown";
     }
-    CHECK(refused > 100);
+    CHECK(refused > 50);
     CHECK(waitpid(-1, nullptr, WNOHANG) == -1);
     CHECK(errno == ECHILD);
 }
