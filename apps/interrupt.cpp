@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 
@@ -11,11 +12,15 @@ namespace {
 std::atomic<bool> stop_requested{false};
 std::atomic<const char*> stop_text{""};
 
-// The handler is taken back by the first signal: the second one kills.
+// The first signal takes the handler back from both: the second one kills.
 void on_interrupt(int) {
+    const int error = errno;
     const char* const text = stop_text;
     stop_requested = true;
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, std::strlen(text));
+    errno = error;
 }
 
 }  // namespace
@@ -24,7 +29,8 @@ const std::atomic<bool>& catch_interrupts(const char* text) {
     stop_text = text;
     struct sigaction action {};
     action.sa_handler = on_interrupt;
-    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+    action.sa_flags = SA_RESTART;
+    // Also where it was ignored: a shell does that to what it starts in the background.
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
     return stop_requested;

@@ -8,8 +8,8 @@
 namespace drydock {
 
 // Whose fault decides the exit status of the command line program: a wrong call ends with 2,
-// everything else with 1.
-enum class ErrorKind { failure, usage };
+// everything else with 1. A file that could not be written is `disk`: there may be room later.
+enum class ErrorKind { failure, usage, disk };
 
 // The text says what was expected, what came and what to do, as in
 // "[linear] expected x (N, 256), got (64, 255); pass observations of the size of the first layer".

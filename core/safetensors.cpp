@@ -187,7 +187,8 @@ class Descriptor {
 
 [[noreturn]] void refuse_write(const std::string& path, int error) {
     throw Error(fmt::format("[write] could not write '{}': {}; what was there before is untouched",
-                            path, std::strerror(error)));
+                            path, std::strerror(error)),
+                ErrorKind::disk);
 }
 
 // Writes, syncs and closes; 0 or the errno.

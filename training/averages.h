@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace drydock::training {
@@ -25,9 +26,12 @@ class Averages {
     // For a checkpoint: what was added so far.
     const std::vector<double>& sums() const { return sums_; }
     const std::vector<double>& counts() const { return counts_; }
-    void restore(std::vector<double> sums, std::vector<double> counts) {
+    // False, and nothing restored, when they are of other columns.
+    bool restore(std::vector<double> sums, std::vector<double> counts) {
+        if (sums.size() != sums_.size() || counts.size() != counts_.size()) return false;
         sums_ = std::move(sums);
         counts_ = std::move(counts);
+        return true;
     }
 
   private:

@@ -127,7 +127,15 @@ void read_key(const std::string& path, std::string_view name, const toml::node& 
 
 // A TOML basic string; JSON's escapes are a part of TOML's.
 std::string toml_text(const std::string& text) {
-    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    try {
+        return nlohmann::json(text).dump();
+    } catch (const nlohmann::json::exception&) {
+        throw Error(fmt::format("[config] expected names in UTF-8, got other bytes in '{}'; rename "
+                                "the file or the folder",
+                                nlohmann::json(text).dump(
+                                    -1, ' ', false, nlohmann::json::error_handler_t::replace)),
+                    ErrorKind::usage);
+    }
 }
 
 std::string inline_table(const std::string& json_text) {

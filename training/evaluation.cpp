@@ -35,6 +35,7 @@ class Player {
         : environment_(envs::make_environment(options.environment)),
           context_(policy),
           seed_(options.seed),
+          stop_(options.stop),
           results_(results),
           observation_(policy.observation_size()),
           action_(policy.action_size()) {}
@@ -45,6 +46,7 @@ class Player {
         context_.reset();
         environment_->reset(seed_, static_cast<std::uint64_t>(episode), observation_);
         for (bool over = false; !over; ++result.length) {
+            if (stop_ && stop_->load()) throw Stopped("[evaluate] stopped");
             const drydock_act_status status = context_.act(observation_, action_);
             if (status & (DRYDOCK_ACT_INPUT_NOT_FINITE | DRYDOCK_ACT_OUTPUT_NOT_FINITE)) {
                 ++result.fallbacks;
@@ -61,6 +63,7 @@ class Player {
     std::unique_ptr<envs::Environment> environment_;
     PolicyContext context_;
     std::uint64_t seed_;
+    const std::atomic<bool>* stop_;
     std::vector<EpisodeResult>& results_;
     std::vector<float> observation_, action_;
 };

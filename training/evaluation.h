@@ -1,12 +1,14 @@
 // Scores a policy file: the runtime acts in the environment, as it would where it is embedded.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "envs/environment.h"
 
 namespace drydock::training {
@@ -15,7 +17,14 @@ struct EvaluationOptions {
     std::string environment;
     std::int64_t episodes = 10;
     std::uint64_t seed = 0;
-    int threads = 0;  // 0: all cores; the results do not depend on it
+    int threads = 0;                          // 0: all cores; the results do not depend on it
+    const std::atomic<bool>* stop = nullptr;  // set to true from any thread: ends it with Stopped
+};
+
+// An evaluation was stopped by its flag.
+class Stopped : public Error {
+  public:
+    using Error::Error;
 };
 
 // Episode i of seed s starts from the stream (s, i).

@@ -32,7 +32,7 @@ void check_options(const TrainOptions& o) {
 std::string absolute(const std::string& path) {
     std::error_code error;
     const std::filesystem::path full = std::filesystem::absolute(path, error);
-    return error ? path : full.lexically_normal().string();
+    return error ? path : full.string();
 }
 
 // The run must be found again from another folder.
@@ -48,6 +48,15 @@ void make_paths_absolute(TrainOptions& options) {
 
 std::unique_ptr<envs::Environment> find_environment(const std::string& name) {
     return name.empty() ? nullptr : envs::make_environment(name);
+}
+
+// What an update or a score knows of the environment. A checkpoint holds it.
+std::string describe_environment(const envs::Environment* environment) {
+    if (!environment) return "";
+    const envs::EnvironmentInfo& info = environment->info();
+    return fmt::format("{} (actions from [{}] to [{}], {} steps, {} observations)", info.name,
+                       fmt::join(info.action_low, ", "), fmt::join(info.action_high, ", "),
+                       info.max_episode_steps, info.observation_size);
 }
 
 void write_config(RunParts& parts) {
@@ -76,30 +85,27 @@ void make_session(RunParts& parts, const std::string& isa) {
 
 // --- A run that goes on ---
 
-using Settings = std::map<std::string, std::string>;
-
-Settings settings_of(const TrainOptions& options) {
-    Settings settings(options.settings.begin(), options.settings.end());
-    settings["seed"] = std::to_string(options.seed);
-    settings["algorithm"] = options.algorithm;
-    settings["precision"] = options.precision;
-    return settings;
+[[noreturn]] void refuse_change(const std::string& what, const std::string& was,
+                                const std::string& now, const std::string& folder) {
+    throw Error(fmt::format("[resume] expected {} {} as in the checkpoint, got {}; put "
+                            "'{}/config.toml' back, or start a new run with --config",
+                            what, was.empty() ? "none" : was, now.empty() ? "none" : now, folder),
+                ErrorKind::usage);
 }
 
 // What decides the bits of an update must be what the run was started with.
-void check_same_settings(const TrainOptions& now, const TensorFile& checkpoint,
-                         const std::string& folder) {
-    const std::string name = folder + "/checkpoint.safetensors";
-    const Settings was = settings_of(parse_config(checkpoint.text("config"), name));
-    for (const auto& [key, value] : settings_of(now)) {
-        const auto found = was.find(key);
-        const std::string before = found == was.end() ? "nothing" : found->second;
-        if (before == value) continue;
-        throw Error(fmt::format("[resume] expected {} = {} as in the checkpoint, got {} in "
-                                "'{}/config.toml'; put it back, or start a new run with "
-                                "--config",
-                                key, before, value, folder),
-                    ErrorKind::usage);
+void check_same_settings(const TrainOptions& now, algorithms::Recipe& recipe,
+                         const TensorFile& checkpoint) {
+    TrainOptions was = parse_config(checkpoint.text("config"), now.out + "/checkpoint.safetensors");
+    const auto check = [&](const char* what, const std::string& before, const std::string& after) {
+        if (before != after) refuse_change(what, before, after, now.out);
+    };
+    check("algorithm", was.algorithm, now.algorithm);
+    check("seed", std::to_string(was.seed), std::to_string(now.seed));
+    check("precision", was.precision, now.precision);
+    const auto before = resolve_recipe(was);
+    for (const std::string& name : recipe.settings().names()) {
+        check(name.c_str(), before->settings().get(name), recipe.settings().get(name));
     }
 }
 
@@ -124,13 +130,21 @@ std::string isa_for(const std::string& wanted) {
     }
 }
 
-void say_what_differs(const TensorFile& checkpoint, const Session& session, const Notice& notice) {
+void say_what_differs(const TensorFile& checkpoint, Session& session, const Notice& notice) {
     const std::string isa = name_of(session.device().isa());
     if (checkpoint.text("isa") != isa) {
         notice(
             fmt::format("the run was on {} kernels and goes on with {}: correct, but not bit "
                         "for bit what it would have been",
                         checkpoint.text("isa"), isa));
+    }
+    const auto& metrics = session.state().metric_names();
+    const std::string names = fmt::format("{}", fmt::join(metrics, ","));
+    if (checkpoint.text("metrics") != names) {
+        throw Error(
+            fmt::format("[resume] expected the metrics {}, got {} in the checkpoint; go on "
+                        "with the build of drydock that the run was started with",
+                        names, checkpoint.text("metrics")));
     }
     if (checkpoint.text("build") != build_id()) {
         notice(
@@ -139,45 +153,62 @@ void say_what_differs(const TensorFile& checkpoint, const Session& session, cons
     }
 }
 
-// The rows of the tables that the checkpoint knows of. Rows of later updates come again. A row at
-// the checkpoint's update while its metrics are still being averaged was written by a stop.
-EarlierRun read_earlier(const RunParts& parts, std::int64_t step, Tensors extra) {
-    EarlierRun earlier;
-    earlier.extra = std::move(extra);
-    const std::vector<double> counts = earlier.extra.contains("metric_counts")
-                                           ? earlier.extra.at("metric_counts").to_f64()
-                                           : std::vector<double>();
-    const bool pending = std::any_of(counts.begin(), counts.end(), [](double n) { return n > 0; });
-    const std::string metrics = parts.folder.file("metrics.csv");
-    for (std::string& row : read_rows(metrics)) {
-        const std::int64_t at = step_of(row, metrics);
+// The rows of metrics.csv that the checkpoint knows of. Rows of later updates come again. A row at
+// the checkpoint's update while its metrics are still being averaged is of a run's end.
+void take_metric_rows(const RunParts& parts, std::int64_t step, EarlierRun& earlier) {
+    const auto counts = earlier.extra.find("metric_counts");
+    bool pending = false;
+    if (counts != earlier.extra.end()) {
+        for (const double n : counts->second.to_f64()) pending = pending || n > 0;
+    }
+    const std::string path = parts.folder.file("metrics.csv");
+    for (std::string& row : read_rows(path)) {
+        const std::int64_t at = step_of(row, path);
         if (at < step || (at == step && !pending)) earlier.metric_rows.push_back(std::move(row));
     }
-    if (!parts.environment) return earlier;
+}
+
+// Those of evaluations.csv, but for an evaluation at the checkpoint that was cut short: it is taken
+// again.
+void take_evaluation_rows(const RunParts& parts, std::int64_t step, EarlierRun& earlier) {
     const std::string path = parts.folder.file("evaluations.csv");
     std::vector<std::string> rows = read_rows(path);
     std::erase_if(rows, [&](const std::string& row) { return step_of(row, path) > step; });
-    earlier.evaluations = parse_evaluations(rows, path, parts.environment->info());
-    // An evaluation that was cut short is taken again.
-    const auto last = earlier.evaluations.find(step);
-    if (last != earlier.evaluations.end() &&
-        std::ssize(last->second.episodes) != parts.options.episodes) {
-        earlier.evaluations.erase(last);
-        std::erase_if(rows, [&](const std::string& row) { return step_of(row, path) == step; });
+    if (parts.environment) {
+        earlier.evaluations = parse_evaluations(rows, path, parts.environment->info());
+        const auto last = earlier.evaluations.find(step);
+        if (last != earlier.evaluations.end() &&
+            std::ssize(last->second.episodes) < parts.options.episodes) {
+            earlier.evaluations.erase(last);
+            std::erase_if(rows, [&](const std::string& row) { return step_of(row, path) == step; });
+        }
     }
     earlier.evaluation_rows = std::move(rows);
+}
+
+EarlierRun read_earlier(const RunParts& parts, std::int64_t step, Tensors extra) {
+    EarlierRun earlier;
+    earlier.extra = std::move(extra);
+    take_metric_rows(parts, step, earlier);
+    take_evaluation_rows(parts, step, earlier);
     return earlier;
 }
 
 void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice) {
     const std::string path = parts.folder.file("checkpoint.safetensors");
     check_same_data(parts.data, checkpoint);
+    const std::string environment = describe_environment(parts.environment.get());
+    if (checkpoint.text("environment") != environment) {
+        refuse_change("environment", checkpoint.text("environment"), environment,
+                      parts.options.out);
+    }
     make_session(parts, isa_for(checkpoint.text("isa")));
     say_what_differs(checkpoint, *parts.session, notice);
     Checkpoint restored = restore_checkpoint(checkpoint, path, parts.session->state());
     const std::int64_t step = parts.session->step();
     if (parts.options.steps < step) {
-        throw Error(fmt::format("[resume] expected --steps of {} or more, which are done, got {}",
+        throw Error(fmt::format("[resume] expected steps of {} or more, which are done, got {}; "
+                                "give --steps",
                                 step, parts.options.steps),
                     ErrorKind::usage);
     }
@@ -187,27 +218,37 @@ void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice
 
 }  // namespace
 
-RunParts begin_run(const TrainOptions& options, const Notice& notice) {
+RunParts begin_run(const TrainOptions& options, const Notice& notice,
+                   const std::atomic<bool>* stop) {
     check_options(options);
     RunParts parts{options, RunFolder::for_new_run(options.out, options.overwrite), {}, {}, {}, {},
                    {}};
+    parts.options.out = parts.folder.path();
     std::string row;
     parts.recipe = resolve_recipe(parts.options, [&](const std::string& text) { row = text; });
     make_paths_absolute(parts.options);
-    // From its config on a run can be resumed, also when reading the data is cut short. A run that
-    // takes the place of another leaves that one alone until it can begin.
     const auto begin = [&] {
         parts.folder.create();
         write_config(parts);
+        parts.folder.commit();
     };
     try {
+        // From its config on a run can be resumed, also when reading the data is cut short. A run
+        // that takes the place of another leaves that one alone until it can begin.
         if (!options.overwrite) begin();
         parts.environment = find_environment(parts.options.environment);
         notice(row);
         load_data(parts);
         make_session(parts, "");
-        if (options.overwrite) begin();
-        write_config(parts);  // with the layer sizes, which depend on the data
+        if (options.overwrite) {
+            if (stop && stop->load()) {
+                throw Stopped(fmt::format("[train] stopped before the run began; '{}' is as it was",
+                                          parts.folder.path()));
+            }
+            begin();
+        } else {
+            write_config(parts);  // with the layer sizes, which depend on the data
+        }
     } catch (...) {
         parts.folder.abandon();
         throw;
@@ -224,12 +265,12 @@ RunParts continue_run(const ResumeOptions& resume, const Notice& notice) {
     options.steps = resume.steps.value_or(options.steps);
     options.threads = resume.threads.value_or(options.threads);
     check_options(options);
+    parts.recipe = resolve_recipe(options);
     std::optional<TensorFile> checkpoint;
     if (parts.folder.has("checkpoint.safetensors")) {
         checkpoint = read_checkpoint(parts.folder.file("checkpoint.safetensors"));
-        check_same_settings(options, *checkpoint, resume.folder);
+        check_same_settings(options, *parts.recipe, *checkpoint);
     }
-    parts.recipe = resolve_recipe(options);
     parts.environment = find_environment(options.environment);
     make_paths_absolute(options);
     load_data(parts);
@@ -241,6 +282,19 @@ RunParts continue_run(const ResumeOptions& resume, const Notice& notice) {
     }
     write_config(parts);
     return parts;
+}
+
+Metadata checkpoint_metadata(const RunParts& parts) {
+    const std::vector<std::string>& metrics = parts.session->state().metric_names();
+    return {{"algorithm", parts.options.algorithm},
+            {"preset", parts.options.preset},
+            {"dataset", parts.options.dataset},
+            {"dataset_sha256", parts.data.sha256},
+            {"environment", describe_environment(parts.environment.get())},
+            {"isa", name_of(parts.session->device().isa())},
+            {"build", build_id()},
+            {"metrics", fmt::format("{}", fmt::join(metrics, ","))},
+            {"config", config_text(parts.options, *parts.recipe)}};
 }
 
 }  // namespace drydock::training

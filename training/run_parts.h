@@ -1,6 +1,7 @@
 // What a run is made of before its first update, for a new run and for one that goes on.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,11 +38,16 @@ struct RunParts {
 };
 
 // Checks the options, makes the folder with its config.toml, reads the data and records the update.
-// When any of that fails, the folder is as it was. Throws what train() throws.
-RunParts begin_run(const TrainOptions& options, const Notice& notice);
+// When any of that fails, the folder is as it was. Throws what train() throws, and Stopped when
+// `*stop` became true before it could take the place of another run.
+RunParts begin_run(const TrainOptions& options, const Notice& notice,
+                   const std::atomic<bool>* stop);
 
 // The same from a run folder. A run that was ended before its first checkpoint begins anew. Throws
 // what resume() throws; the folder's files are then as they were.
 RunParts continue_run(const ResumeOptions& options, const Notice& notice);
+
+// What a checkpoint says of its run, and continue_run() checks.
+Metadata checkpoint_metadata(const RunParts& parts);
 
 }  // namespace drydock::training

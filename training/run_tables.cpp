@@ -45,7 +45,8 @@ CsvFile::~CsvFile() {
 }
 
 void CsvFile::refuse(int error) const {
-    throw Error(fmt::format("[write] could not write '{}': {}", path_, std::strerror(error)));
+    throw Error(fmt::format("[write] could not write '{}': {}", path_, std::strerror(error)),
+                ErrorKind::disk);
 }
 
 void CsvFile::add(const std::string& row) {
@@ -69,7 +70,7 @@ std::vector<std::string> read_rows(const std::string& path) {
     bool header = true;
     for (std::size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string_view::npos;
          at = end + 1) {
-        if (!header) rows.emplace_back(text.substr(at, end - at));
+        if (!header && end > at) rows.emplace_back(text.substr(at, end - at));
         header = false;
     }
     return rows;

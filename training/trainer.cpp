@@ -8,9 +8,6 @@
 
 #include "base/error.h"
 #include "training/averages.h"
-#include "training/build_id.h"
-#include "training/config.h"
-#include "training/export.h"
 #include "training/result_file.h"
 #include "training/run_parts.h"
 #include "training/run_tables.h"
@@ -41,7 +38,7 @@ class Run {
                                     std::int64_t update) const;
     void after_updates();
     void save();
-    void evaluate();
+    bool evaluate();
     void note(const Evaluation& evaluation, std::int64_t step);
     void write_metrics();
     void report(bool evaluated);
@@ -68,6 +65,7 @@ class Run {
     double seconds_before_ = 0;   // of the processes before this one
     double running_seconds_ = 0;  // inside Executable::run
     std::int64_t saved_step_ = -1, evaluated_step_ = -1;
+    bool evaluation_stopped_ = false;
     TrainResult result_;
 };
 
@@ -94,7 +92,12 @@ void Run::take_over(EarlierRun& earlier) {
     const auto sums = earlier.extra.find("metric_sums");
     const auto counts = earlier.extra.find("metric_counts");
     if (sums != earlier.extra.end() && counts != earlier.extra.end()) {
-        logged_.restore(sums->second.to_f64(), counts->second.to_f64());
+        if (!logged_.restore(sums->second.to_f64(), counts->second.to_f64())) {
+            throw Error(
+                fmt::format("[resume] expected sums of {} metrics in the checkpoint of "
+                            "'{}', got others; the file is damaged",
+                            logged_.sums().size(), parts_.folder.path()));
+        }
     }
     for (const auto& [at, evaluation] : earlier.evaluations) note(evaluation, at);
     if (!earlier.metric_rows.empty()) {
@@ -107,27 +110,30 @@ TrainResult Run::train() {
     begin_ = last_report_ = Clock::now();
     if (parts_.earlier) {
         // The process before may have been ended between a checkpoint and what follows it.
-        write_tensor_file(parts_.folder.file("policy.safetensors"), policy_of(parts_));
+        writing([&] {
+            write_tensor_file(parts_.folder.file("policy.safetensors"), policy_of(parts_));
+        });
         if (evaluation_due() && evaluated_step_ != step()) evaluate();
     }
     while (!last() && !stopped()) {
         advance(next_chunk());
         after_updates();
     }
-    result_.stopped = !last();
+    result_.stopped = !last() || evaluation_stopped_;
     if (saved_step_ != step()) save();
-    // Those of a stop are for the reader; a run that goes on has them in its checkpoint.
+    // The last row may be of fewer updates. It is for the reader: a run that goes on, longer
+    // perhaps, has what it averages in its checkpoint.
     if (!logged_.empty()) write_metrics();
     if (!options_.profile.empty()) session_.updates().write_profile(options_.profile);
-    write_result_file(parts_, result_);
+    writing([&] { write_result_file(parts_, result_); });
     return result_;
 }
 
 void Run::after_updates() {
-    if (due(options_.log_every) || last()) write_metrics();
-    const bool evaluated = evaluation_due();
-    if (due(options_.checkpoint_every) || evaluated || last()) save();
-    if (evaluated) evaluate();
+    if (due(options_.log_every)) write_metrics();
+    const bool evaluates = evaluation_due();
+    if (due(options_.checkpoint_every) || evaluates || last()) save();
+    const bool evaluated = evaluates && evaluate();
     if (evaluated || last() || seconds_since(last_report_) >= callbacks_.report_seconds)
         report(evaluated);
 }
@@ -187,11 +193,13 @@ void Run::writing(Work work) const {
     try {
         work();
     } catch (const Error& error) {
+        if (error.kind() != ErrorKind::disk) throw;
         throw Error(fmt::format("{}; {}{}", error.what(), kept(),
                                 saved_step_ < 0 ? ""
                                                 : fmt::format(": `drydock resume {}` goes on from "
                                                               "there",
-                                                              parts_.folder.path())));
+                                                              parts_.folder.path())),
+                    ErrorKind::disk);
     }
 }
 
@@ -214,13 +222,6 @@ void Run::write_metrics() {
 }
 
 void Run::save() {
-    const Metadata metadata = {{"algorithm", options_.algorithm},
-                               {"preset", options_.preset},
-                               {"dataset", options_.dataset},
-                               {"dataset_sha256", parts_.data.sha256},
-                               {"isa", name_of(session_.device().isa())},
-                               {"build", build_id()},
-                               {"config", config_text(options_, *parts_.recipe)}};
     const auto vector = [](const std::vector<double>& values) {
         return TensorData::of({std::ssize(values)}, std::span<const double>(values));
     };
@@ -230,23 +231,31 @@ void Run::save() {
         // Rows that the checkpoint counts as written must be there after a power cut too.
         metrics_file_->sync();
         evaluations_file_->sync();
-        save_checkpoint(parts_.folder.file("checkpoint.safetensors"), session_.state(), metadata,
-                        extra);
+        save_checkpoint(parts_.folder.file("checkpoint.safetensors"), session_.state(),
+                        checkpoint_metadata(parts_), extra);
         saved_step_ = step();
         write_tensor_file(parts_.folder.file("policy.safetensors"), policy_of(parts_));
     });
 }
 
-// Scores the file that save() wrote.
-void Run::evaluate() {
+// Scores the file that save() wrote; false when it was stopped.
+bool Run::evaluate() {
     EvaluationOptions options;
     options.environment = options_.environment;
     options.episodes = options_.episodes;
     options.seed = options_.seed;
     options.threads = options_.threads;
-    const Evaluation e = evaluate_policy(parts_.folder.file("policy.safetensors"), options);
+    options.stop = callbacks_.stop;
+    Evaluation e;
+    try {
+        e = evaluate_policy(parts_.folder.file("policy.safetensors"), options);
+    } catch (const Stopped&) {  // resume takes it again
+        evaluation_stopped_ = true;
+        return false;
+    }
     writing([&] { add_rows(*evaluations_file_, step(), e); });
     note(e, step());
+    return true;
 }
 
 void Run::note(const Evaluation& evaluation, std::int64_t step) {
@@ -286,7 +295,7 @@ Notice notice_of(const TrainCallbacks& callbacks) {
 }  // namespace
 
 TrainResult train(const TrainOptions& options, const TrainCallbacks& callbacks) {
-    return Run(begin_run(options, notice_of(callbacks)), callbacks).train();
+    return Run(begin_run(options, notice_of(callbacks), callbacks.stop), callbacks).train();
 }
 
 TrainResult resume(const ResumeOptions& options, const TrainCallbacks& callbacks) {

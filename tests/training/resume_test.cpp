@@ -4,8 +4,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <atomic>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "core/safetensors.h"
 #include "data/d4rl.h"
@@ -213,7 +215,24 @@ TEST_CASE("a run does not go on with other settings or data") {
     REQUIRE(at != std::string::npos);
     write(w.out + "/config.toml", std::string(config).replace(at, 15, "expectile = 0.8"));
     const std::string checkpoint = text_of(w.out + "/checkpoint.safetensors");
-    CHECK(contains(error_of([&] { training::resume(w.resume_options()); }), "expectile"));
+    CHECK(contains(error_of([&] { training::resume(w.resume_options()); }), "expectile 0.7"));
+    // A setting that is gone would come from the preset.
+    TrainOptions greedy = w.options;
+    greedy.settings.emplace_back("expectile", "0.9");
+    greedy.overwrite = true;
+    training::train(greedy);
+    std::string without = text_of(w.out + "/config.toml");
+    without.erase(without.find("expectile = 0.9"), 15);
+    write(w.out + "/config.toml", without);
+    CHECK(contains(error_of([&] { training::resume(w.resume_options()); }), "expectile 0.9"));
+    fs::remove_all(w.out);
+    w.train_until(30);
+    REQUIRE(text_of(w.out + "/checkpoint.safetensors") == checkpoint);
+    // Nor with an environment of other bounds, or none.
+    std::string elsewhere = config;
+    elsewhere.replace(elsewhere.find("\"pendulum\""), 10, "\"\"");
+    write(w.out + "/config.toml", elsewhere + "max_action = 2\n");
+    CHECK(contains(error_of([&] { training::resume(w.resume_options()); }), "max_action"));
     write(w.out + "/config.toml", config);
 
     data::Dataset other = testing::pendulum_data();
@@ -228,6 +247,108 @@ TEST_CASE("a run does not go on with other settings or data") {
     moved.dataset = w.folder.file("moved-v0.hdf5");
     data::write_d4rl(*moved.dataset, testing::pendulum_data());
     CHECK(training::resume(moved).steps == 60);
+}
+
+TEST_CASE("a run that takes another's place and cannot begin leaves it as it was") {
+    Workplace w;
+    training::train(w.options);
+    const std::string before = text_of(w.out + "/checkpoint.safetensors");
+    const auto check_untouched = [&] {
+        CHECK(text_of(w.out + "/checkpoint.safetensors") == before);
+        training::resume(w.resume_options());
+        CHECK(!fs::exists(w.out + "/.earlier"));
+        w.check_equal_to_whole();
+    };
+    TrainOptions other = w.options;
+    other.overwrite = true;
+    other.seed = 5;
+    other.dataset += ".absent";
+    CHECK(contains(error_of([&] { training::train(other); }), "absent"));
+    check_untouched();
+
+    // Somebody trains in it.
+    other.dataset = w.dataset;
+    const int lock = ::open(w.out.c_str(), O_RDONLY | O_DIRECTORY);
+    REQUIRE(::flock(lock, LOCK_EX) == 0);
+    CHECK(contains(error_of([&] { training::train(other); }), "another process"));
+    ::close(lock);
+    check_untouched();
+
+    // Ctrl-C before it began.
+    const std::atomic<bool> stop{true};
+    TrainCallbacks callbacks;
+    callbacks.stop = &stop;
+    CHECK(contains(error_of([&] { training::train(other, callbacks); }), "as it was"));
+    check_untouched();
+
+    // Killed while the files were moved aside, or put back.
+    fs::create_directory(w.out + "/.earlier");
+    fs::rename(w.out + "/config.toml", w.out + "/.earlier/config.toml");
+    fs::rename(w.out + "/metrics.csv", w.out + "/.earlier/metrics.csv");
+    check_untouched();
+
+    // Killed when the new run had its config: what is left of the old one goes.
+    fs::create_directory(w.out + "/.earlier");
+    write(w.out + "/.earlier/config.toml", "seed = 3");
+    check_untouched();
+
+    // Files of something else are not taken.
+    fs::remove(w.out + "/config.toml");
+    write(w.out + "/notes.txt", "mine");
+    CHECK(contains(error_of([&] { training::train(other); }), "not a run's"));
+    CHECK(text_of(w.out + "/notes.txt") == "mine");
+}
+
+TEST_CASE("what a kill before the first config leaves is no run, and in nobody's way") {
+    Workplace w;
+    fs::create_directory(w.out);
+    write(w.out + "/config.toml.7.0.part", "seed");
+    training::train(w.options);
+    w.check_equal_to_whole();
+}
+
+TEST_CASE("rows and sums that another build left are refused, not mixed") {
+    Workplace w;
+    w.train_until(31);
+    const std::string path = w.out + "/checkpoint.safetensors";
+    TensorFile file = read_tensor_file(path);
+    const std::vector<double> one = {1.0};
+    file.tensors["run/metric_sums"] = TensorData::of({1}, std::span<const double>(one));
+    write_tensor_file(path, file);
+    CHECK(contains(error_of([&] { training::resume(w.resume_options()); }), "3 metrics"));
+    file.metadata["metrics"] = "v_loss";
+    write_tensor_file(path, file);
+    CHECK(contains(error_of([&] { training::resume(w.resume_options()); }), "metrics"));
+}
+
+TEST_CASE("an evaluation is stopped too, and taken again") {
+    Workplace w;
+    w.options.episodes = 100000;
+    w.options.evaluate_every = 30;
+    std::atomic<bool> stop{false};
+    TrainCallbacks callbacks;
+    callbacks.stop = &stop;
+    std::thread user([&] {
+        while (!fs::exists(w.out + "/policy.safetensors")) std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        stop = true;
+    });
+    CHECK(training::train(w.options, callbacks).stopped);
+    user.join();
+    CHECK(training::read_rows(w.out + "/evaluations.csv").empty());
+    std::string config = text_of(w.out + "/config.toml");
+    config.replace(config.find("episodes = 100000"), 17, "episodes = 2");
+    write(w.out + "/config.toml", config);
+    training::resume(w.resume_options());
+    w.check_equal_to_whole();
+}
+
+TEST_CASE("a path that is not UTF-8 is refused at once") {
+    Workplace w;
+    w.options.dataset = w.folder.file("caf\xe9.hdf5");
+    data::write_d4rl(w.options.dataset, testing::pendulum_data());
+    CHECK(contains(error_of([&] { training::train(w.options); }), "UTF-8"));
+    CHECK(!fs::exists(w.out));
 }
 
 TEST_CASE("only a folder with a run is resumed, and by one process at a time") {

@@ -104,6 +104,7 @@ TEST_CASE("how often is logged, saved and evaluated changes no parameter") {
     const TensorFile a = read_tensor_file(w.out + "/checkpoint.safetensors");
     const TensorFile b = read_tensor_file(other.out + "/checkpoint.safetensors");
     for (const auto& [name, tensor] : a.tensors) {
+        if (name.starts_with("run/")) continue;  // metrics since the last row
         CHECK_MESSAGE(tensor.bytes == b.tensor(name).bytes, name);
     }
     CHECK(lines_of(other.out + "/metrics.csv").size() == 10);
