@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -25,6 +24,7 @@ namespace {
 
 constexpr int kPipe = 3;  // the child's end, after the standard descriptors
 constexpr int kNotStarted = 125;
+constexpr double kPollSeconds = kPollMilliseconds / 1000.0;
 constexpr int kPipeSize = 1 << 20;  // so that the child decodes ahead
 
 // --- In the child. ---
@@ -98,6 +98,10 @@ void isolate(int pipe, pid_t parent) {
 }
 
 // --- In the parent. ---
+
+const char* verb(const ChildLimits& limits) {
+    return limits.work == ChildWork::reads ? "reads" : "writes";
+}
 
 // Holds all signals back, so that no handler of the parent runs in the child before it has reset
 // them.
@@ -177,9 +181,9 @@ ChildProcess::ChildProcess(const std::function<void(ChildChannel&)>& body,
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         throw Error(
-            fmt::format("expected a pipe to a process of its own that reads the file, got "
+            fmt::format("expected a pipe to a process of its own that {} the file, got "
                         "\"{}\"",
-                        std::strerror(errno)));
+                        verb(limits), std::strerror(errno)));
     }
     fcntl(ends[1], F_SETPIPE_SZ, kPipeSize);  // a smaller one only is slower
     const pid_t parent = getpid();
@@ -194,9 +198,20 @@ ChildProcess::ChildProcess(const std::function<void(ChildChannel&)>& body,
     if (pid_ > 0) return;
     close(descriptor_);
     throw Error(
-        fmt::format("expected a process of its own that reads the file, got \"{}\"; end "
+        fmt::format("expected a process of its own that {} the file, got \"{}\"; end "
                     "other programs or raise the limit (ulimit -u)",
-                    std::strerror(reason)));
+                    verb(limits), std::strerror(reason)));
+}
+
+int wait_for_children(std::span<pollfd> pipes, bool block) {
+    const int ready = poll(pipes.data(), pipes.size(), block ? kPollMilliseconds : 0);
+    if (ready < 0 && errno != EINTR) {
+        throw Error(
+            fmt::format("expected to wait for the processes that use the file, got \"{}\"; raise "
+                        "the limits (ulimit -n, ulimit -v)",
+                        std::strerror(errno)));
+    }
+    return ready;
 }
 
 void ChildProcess::end() noexcept {
@@ -212,8 +227,8 @@ void ChildProcess::receive(void* out, std::size_t size) {
     int silent = 0;
     while (size > 0) {
         pollfd wait{descriptor_, POLLIN, 0};
-        const int ready = poll(&wait, 1, kPollMilliseconds);
-        if (ready == 0 && ++silent == kSilentPolls) report_silence();
+        const int ready = wait_for_children({&wait, 1});
+        if (ready == 0 && ++silent == limits_.silent_polls) report_silence(silent);
         if (ready <= 0) continue;
         const ssize_t count = read(descriptor_, next, size);
         if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -224,9 +239,9 @@ void ChildProcess::receive(void* out, std::size_t size) {
     }
 }
 
-void ChildProcess::report_silence() {
-    throw Error(fmt::format("expected data from the disk, got none for {} s",
-                            kSilentPolls * kPollMilliseconds / 1000));
+void ChildProcess::report_silence(int polls) {
+    throw Error(
+        fmt::format("expected data from the disk, got none for {:g} s", polls * kPollSeconds));
 }
 
 void ChildProcess::report_end() {
@@ -240,10 +255,17 @@ void ChildProcess::report_end() {
     if (ended) pid_ = -1;
     if (ended && WIFEXITED(status) && WEXITSTATUS(status) == kNotStarted) {
         throw Error(
-            "expected a process of its own that reads the file, got one that could not "
-            "start; raise the limits (ulimit -n, ulimit -v)");
+            fmt::format("expected a process of its own that {} the file, got one that could not "
+                        "start; raise the limits (ulimit -n, ulimit -v)",
+                        verb(limits_)));
     }
     const std::string how = ended ? describe_end(status, limits_) : "fell silent";
+    if (limits_.work == ChildWork::writes) {
+        throw Error(
+            fmt::format("expected the HDF5 library to write the file, but it {}; is there "
+                        "memory left?",
+                        how));
+    }
     throw Error(
         fmt::format("expected a whole HDF5 file, got a damaged one: the HDF5 library {} "
                     "on it; fetch the file again",

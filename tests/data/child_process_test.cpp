@@ -80,6 +80,45 @@ TEST_CASE("the end of a child is told: signals by name, exit codes, silence") {
     CHECK(describe_end(-1, {}) == "vanished");
 }
 
+TEST_CASE("how the end is told suits what the child does") {
+    ChildLimits limits;
+    limits.work = ChildWork::writes;
+    const std::string text = end_of([](ChildChannel&) { raise(SIGKILL); }, limits);
+    CHECK(has_all(text, {"to write the file", "crashed (SIGKILL)"}));
+    CHECK_FALSE(has_all(text, {"fetch"}));
+}
+
+TEST_CASE("a silent child ends where silence is limited, and there alone") {
+    ChildLimits limits;
+    const auto slow = [](ChildChannel&) {
+        usleep(3500 * kPollMilliseconds);
+        return 6;
+    };
+    limits.silent_polls = 1;
+    CHECK(has_all(message_of([&] { number_of(slow, limits); }),
+                  {"expected data from the disk", "none for 0.1 s"}));
+    limits.silent_polls = 0;
+    CHECK(number_of(slow, limits) == 6);
+}
+
+TEST_CASE("a wait that fails is an error and no endless loop") {
+    ChildLimits limits;
+    limits.cpu_seconds = 0.5;
+    // In a child, whose limit of descriptors then makes poll() fail.
+    CHECK(number_of(
+              [](ChildChannel&) {
+                  ChildProcess silent([](ChildChannel&) { pause(); }, {});
+                  const rlimit none{0, 0};
+                  setrlimit(RLIMIT_NOFILE, &none);
+                  const std::string text = message_of([&] {
+                      char byte = 0;
+                      silent.receive(&byte, 1);
+                  });
+                  return has_all(text, {"expected to wait", "Invalid argument"}) ? 1 : 0;
+              },
+              limits) == 1);
+}
+
 TEST_CASE("a child that computes without progress ends, one that makes progress goes on") {
     ChildLimits limits;
     limits.cpu_seconds = 0.2;
