@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -120,16 +121,12 @@ class SignalsHeldBack {
     sigset_t before_{};
 };
 
-// Whether the child was buried; `status` is -1 when somebody else did it.
-bool bury(pid_t pid, int options, int& status) {
-    for (;;) {
-        const pid_t done = waitpid(pid, &status, options);
-        if (done == pid) return true;
-        if (done == 0) return false;
-        if (errno == EINTR) continue;
-        status = -1;
-        return true;
-    }
+constexpr auto kByHandle = static_cast<idtype_t>(3);  // P_PIDFD, unknown to older C libraries
+
+// As waitpid() tells it.
+int status_of(const siginfo_t& end) {
+    if (end.si_code == CLD_EXITED) return (end.si_status & 0xff) << 8;
+    return end.si_status | (end.si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
 }  // namespace
@@ -163,7 +160,10 @@ void ChildChannel::allow_memory(std::uint64_t bytes) {
     if (memory_at_start_ > 0) set_limit(RLIMIT_AS, memory_at_start_ + bytes);
 }
 
-void ChildChannel::forbid_opening() const { set_limit(RLIMIT_NOFILE, 0); }
+void ChildChannel::forbid_opening() const {
+    const rlimit none{0, 0};
+    setrlimit(RLIMIT_NOFILE, &none);
+}
 
 void ChildChannel::note_progress() const {
     // Counts the time on a processor, so a slow disk does not end the child; SIGPROF does.
@@ -195,12 +195,29 @@ ChildProcess::ChildProcess(const std::function<void(ChildChannel&)>& body,
     const int reason = errno;
     close(ends[1]);
     descriptor_ = ends[0];
-    if (pid_ > 0) return;
+    if (pid_ > 0) {
+        name_child();
+        return;
+    }
     close(descriptor_);
     throw Error(
         fmt::format("expected a process of its own that {} the file, got \"{}\"; end "
                     "other programs or raise the limit (ulimit -u)",
                     verb(limits), std::strerror(reason)));
+}
+
+// By its number where the kernel has no handles. A child that ends and is buried by somebody else
+// before it has one needs no signal.
+void ChildProcess::name_child() noexcept {
+    handle_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+    if (handle_ < 0) {
+        if (errno == ESRCH) pid_ = -1;
+        return;
+    }
+    siginfo_t end{};
+    const int known =
+        waitid(kByHandle, static_cast<id_t>(handle_), &end, WEXITED | WNOHANG | WNOWAIT);
+    if (known < 0 && errno == EINVAL) close(std::exchange(handle_, -1));
 }
 
 int wait_for_children(std::span<pollfd> pipes, bool block) {
@@ -216,10 +233,36 @@ int wait_for_children(std::span<pollfd> pipes, bool block) {
 
 void ChildProcess::end() noexcept {
     if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
-    if (pid_ <= 0) return;
     int status = 0;
-    kill(pid_, SIGKILL);
-    bury(std::exchange(pid_, -1), 0, status);
+    if (pid_ > 0) {
+        if (handle_ >= 0) {
+            syscall(SYS_pidfd_send_signal, handle_, SIGKILL, nullptr, 0);
+        } else {
+            kill(pid_, SIGKILL);
+        }
+        bury(0, status);
+        pid_ = -1;
+    }
+    if (handle_ >= 0) close(std::exchange(handle_, -1));
+}
+
+bool ChildProcess::bury(int options, int& status) noexcept {
+    for (;;) {
+        siginfo_t end{};
+        const bool by_handle = handle_ >= 0;
+        const int result =
+            by_handle ? waitid(kByHandle, static_cast<id_t>(handle_), &end, WEXITED | options)
+                      : waitpid(pid_, &status, options);
+        if (result < 0 && errno == EINTR) continue;
+        if (result < 0) {
+            status = -1;  // somebody else buried it, or nobody is to know
+            return true;
+        }
+        if (!by_handle) return result == pid_;
+        if (end.si_pid == 0) return false;
+        status = status_of(end);
+        return true;
+    }
 }
 
 void ChildProcess::receive(void* out, std::size_t size) {
@@ -249,7 +292,7 @@ void ChildProcess::report_end() {
     int status = 0;
     bool ended = false;
     for (int i = 0; i < 1000 && !ended; ++i) {
-        ended = bury(pid_, WNOHANG, status);
+        ended = bury(WNOHANG, status);
         if (!ended) usleep(1000);
     }
     if (ended) pid_ = -1;

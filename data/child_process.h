@@ -48,7 +48,7 @@ class ChildChannel {
     // Sets the limit of memory: so many bytes beyond what the process began with, as far as the
     // system allows.
     void allow_memory(std::uint64_t bytes);
-    // From here on the process can open nothing.
+    // From here on the process can open nothing, and cannot take that back.
     void forbid_opening() const;
     // Gives the process cpu_seconds more, from now.
     void note_progress() const;
@@ -69,6 +69,7 @@ class ChildProcess {
     ~ChildProcess() { end(); }
     ChildProcess(ChildProcess&& other) noexcept
         : pid_(std::exchange(other.pid_, -1)),
+          handle_(std::exchange(other.handle_, -1)),
           descriptor_(std::exchange(other.descriptor_, -1)),
           limits_(other.limits_) {}
     ChildProcess& operator=(ChildProcess&&) = delete;
@@ -85,7 +86,12 @@ class ChildProcess {
   private:
     [[noreturn]] void report_end();
 
+    void name_child() noexcept;
+    // Whether the child was buried, which `options` (0 or WNOHANG) may wait for.
+    bool bury(int options, int& status) noexcept;
+
     pid_t pid_ = -1;
+    int handle_ = -1;  // a pidfd, which names this child even when its number is another's by now
     int descriptor_ = -1;
     ChildLimits limits_;
 };
