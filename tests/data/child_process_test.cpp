@@ -271,6 +271,7 @@ TEST_CASE("a process that has a child's number after it is not ended in its plac
             alive = kill(other, 0) == 0;
         }
         kill(other, SIGKILL);
+        waitpid(other, nullptr, 0);
     }
     signal(SIGCHLD, before);
     if (had_number) {
