@@ -24,7 +24,7 @@
 namespace drydock::data {
 
 struct ReadOptions {
-    bool next_observations = true;  // false: left on the disk, as if the file had none
+    bool next_observations = true;  // false: left on the disk, whatever they are
     int readers = 0;                // processes; 0: as many as pay off
 };
 
