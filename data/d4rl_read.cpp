@@ -18,6 +18,7 @@
 #include "data/d4rl_child.h"
 #include "data/d4rl_receive.h"
 #include "data/hdf5.h"
+#include "data/memory_limit.h"
 
 namespace drydock::data {
 namespace {
@@ -171,7 +172,8 @@ Dataset read_columns(const std::string& path, const ReadOptions& options, InputF
                                                    : 1;
     Dataset out;
     out.path = path;
-    Receiver receiver(out, task.wanted, task.readers, file.size());
+    const Room room{file.size(), memory_limit(), options.next_observations_made};
+    Receiver receiver(out, task.wanted, task.readers, room);
     std::vector<ChildProcess> readers = start_readers(task, limits_for(file.size()));
     receiver.take_facts(readers.front());
     receive_all(readers, receiver, file);

@@ -96,10 +96,11 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     view.view = data::parse_transition_view(common.transitions);
     const bool limited = environment && environment->max_episode_steps > 0;
     view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
+    view.next_observations = recipe.reads_outcomes();
     out.transitions = data::make_transitions(std::move(dataset), view);
     data::Transitions& t = out.transitions;
-    data::transform_rewards(t, data::parse_reward_transform(common.reward_transform),
-                            view.max_episode_steps);
+    const auto rewards = data::parse_reward_transform(common.reward_transform);
+    if (recipe.reads_outcomes()) data::transform_rewards(t, rewards, view.max_episode_steps);
     out.golden_rows = std::min(kGoldenRows, t.count);
     out.golden_observations = pick_rows(t, out.golden_rows);
     out.normalizer = common.normalize_observations
@@ -138,8 +139,9 @@ TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& re
 TrainingData load_training_data(const std::string& path, algorithms::Recipe& recipe,
                                 const envs::EnvironmentInfo* environment) {
     data::ReadOptions options;
-    options.next_observations =
-        data::reads_next_observations(data::parse_transition_view(recipe.common().transitions));
+    const auto view = data::parse_transition_view(recipe.common().transitions);
+    options.next_observations = recipe.reads_outcomes() && data::reads_next_observations(view);
+    options.next_observations_made = recipe.reads_outcomes();
     return prepare_valid(data::read_d4rl(path, options), recipe, environment);
 }
 

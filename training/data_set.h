@@ -36,7 +36,8 @@ struct TrainingData {
 // Reads a D4RL file and prepares it as `recipe` (its common settings and max_action) says.
 // `environment` may be null: bounds are then +-max_action and the time limit CORL's 1000. Throws
 // Error for what data::read_d4rl refuses, sizes that differ from the environment's, and actions
-// outside the bounds. Stored next observations are read only where the view uses them; from the
+// outside the bounds. Stored next observations are read only where the view and the algorithm use
+// them, and none are made (nor rewards transformed) for one that reads no outcomes; from the
 // columns to the update there is one copy of the data.
 TrainingData load_training_data(const std::string& path, algorithms::Recipe& recipe,
                                 const envs::EnvironmentInfo* environment);

@@ -59,11 +59,11 @@ void send_columns(ChildChannel& channel) {
 
 // Receives everything that `body` sends.
 Dataset received(const std::function<void(ChildChannel&)>& body,
-                 std::uint64_t file_bytes = 1 << 20) {
+                 const Room& room = {1 << 20, 1e9, false}) {
     Dataset out;
     std::array<bool, kColumns> wanted{};
     wanted.fill(true);
-    Receiver receiver(out, wanted, 1, file_bytes);
+    Receiver receiver(out, wanted, 1, room);
     ChildProcess reader(body, {});
     receiver.take_facts(reader);
     while (receiver.take(reader, 0)) {
@@ -194,12 +194,25 @@ TEST_CASE("what gzip can make of a file's bytes counts numbers as the file store
             file.columns[kTerminals] = array({rows});
             send_facts(channel, file);
         };
-        return message_of([&] { received(body, 1000); });
+        return message_of([&] { received(body, {1000, 1e9, false}); });
     };
     // What is not refused ends without its blocks.
     CHECK(has_all(claim(1, 400000), {"gave up (exit status 0)"}));
     CHECK(has_all(claim(1, 800000), {"fit into a file of 1000 bytes"}));
     CHECK(has_all(claim(4, 400000), {"fit into a file of 1000 bytes"}));
+}
+
+TEST_CASE("next observations that are made later need room too") {
+    const auto body = [](ChildChannel& channel) {
+        send_facts(channel, small_file());
+        send_columns(channel);
+        send(channel, {}, nullptr);
+    };
+    // Columns of 168 bytes, and 72 of next observations.
+    CHECK_NOTHROW(received(body, {1 << 20, 200, false}));
+    CHECK_NOTHROW(received(body, {1 << 20, 240, true}));
+    CHECK(has_all(message_of([&] { received(body, {1 << 20, 239, true}); }), {"of memory"}));
+    CHECK(has_all(message_of([&] { received(body, {1 << 20, 167, false}); }), {"of memory"}));
 }
 
 TEST_CASE("facts are taken as written, and nothing else is") {
