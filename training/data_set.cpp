@@ -111,6 +111,27 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     return out;
 }
 
+// Of the stem of D4RL's own antmaze files, which are called after the maze and how it was played
+// (the URLs in d4rl/locomotion/__init__.py of Farama-Foundation/D4RL); "" for other stems.
+std::string antmaze_key(const std::string& stem) {
+    struct Name {
+        const char* begin;
+        const char* key;
+    };
+    constexpr Name kNames[] = {
+        {"Ant-maze-u-maze-noisy-multistart-False-multigoal-False", "antmaze-umaze"},
+        {"Ant-maze-u-maze-noisy-multistart-True-multigoal-True", "antmaze-umaze-diverse"},
+        {"Ant-maze-big-maze-noisy-multistart-True-multigoal-False", "antmaze-medium-play"},
+        {"Ant-maze-big-maze-noisy-multistart-True-multigoal-True", "antmaze-medium-diverse"},
+        {"Ant-maze-hardest-maze-noisy-multistart-True-multigoal-False", "antmaze-large-play"},
+        {"Ant-maze-hardest-maze-noisy-multistart-True-multigoal-True", "antmaze-large-diverse"},
+    };
+    for (const Name& name : kNames) {
+        if (stem.starts_with(name.begin)) return name.key;
+    }
+    return "";
+}
+
 }  // namespace
 
 ActionMap ActionMap::from_bounds(std::vector<float> low, std::vector<float> high) {
@@ -147,12 +168,14 @@ TrainingData load_training_data(const std::string& path, algorithms::Recipe& rec
 
 std::string preset_key(const std::string& path) {
     std::string stem = std::filesystem::path(path).stem().string();
+    std::replace(stem.begin(), stem.end(), '_', '-');
     std::size_t digits = stem.size();
     while (digits > 0 && stem[digits - 1] >= '0' && stem[digits - 1] <= '9') --digits;
     if (digits < stem.size() && digits >= 2 && stem.compare(digits - 2, 2, "-v") == 0) {
         stem.resize(digits - 2);
     }
-    return stem;
+    const std::string antmaze = antmaze_key(stem);
+    return antmaze.empty() ? stem : antmaze;
 }
 
 }  // namespace drydock::training

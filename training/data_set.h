@@ -47,7 +47,8 @@ TrainingData load_training_data(const std::string& path, algorithms::Recipe& rec
 TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& recipe,
                                    const envs::EnvironmentInfo* environment);
 
-// "hopper-medium-expert" of ".../hopper-medium-expert-v2.hdf5": what selects a preset's row.
+// What selects a preset's row: "hopper-medium-expert" of ".../hopper-medium-expert-v2.hdf5" and of
+// ".../hopper_medium_expert-v2.hdf5", "antmaze-umaze" of the file that D4RL names after the maze.
 std::string preset_key(const std::string& path);
 
 }  // namespace drydock::training
