@@ -106,9 +106,8 @@ Loaded load(const std::string& file, const std::string& view, const std::string&
         adopted = adopted || session.state().buffer(id).data == observations;
     }
     CHECK(adopted);
-    const int observations_read = recipe->reads_outcomes() ? 2 : 1;
-    return {4 * count * (observations_read * kObservation + kAction + 2),
-            static_cast<double>(peak_bytes - before)};
+    const std::int64_t width = (recipe->reads_outcomes() ? 2 : 1) * kObservation + kAction + 2;
+    return {4 * count * static_cast<double>(width), static_cast<double>(peak_bytes - before)};
 }
 
 TEST_CASE("loading takes the memory of the columns and little more") {
