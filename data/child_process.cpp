@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -25,6 +25,7 @@ namespace {
 
 constexpr int kPipe = 3;  // the child's end, after the standard descriptors
 constexpr int kNotStarted = 125;
+constexpr double kPollSeconds = kPollMilliseconds / 1000.0;
 constexpr int kPipeSize = 1 << 20;  // so that the child decodes ahead
 
 // --- In the child. ---
@@ -99,6 +100,10 @@ void isolate(int pipe, pid_t parent) {
 
 // --- In the parent. ---
 
+const char* verb(const ChildLimits& limits) {
+    return limits.work == ChildWork::reads ? "reads" : "writes";
+}
+
 // Holds all signals back, so that no handler of the parent runs in the child before it has reset
 // them.
 class SignalsHeldBack {
@@ -116,16 +121,12 @@ class SignalsHeldBack {
     sigset_t before_{};
 };
 
-// Whether the child was buried; `status` is -1 when somebody else did it.
-bool bury(pid_t pid, int options, int& status) {
-    for (;;) {
-        const pid_t done = waitpid(pid, &status, options);
-        if (done == pid) return true;
-        if (done == 0) return false;
-        if (errno == EINTR) continue;
-        status = -1;
-        return true;
-    }
+constexpr auto kByHandle = static_cast<idtype_t>(3);  // P_PIDFD, unknown to older C libraries
+
+// As waitpid() tells it.
+int status_of(const siginfo_t& end) {
+    if (end.si_code == CLD_EXITED) return (end.si_status & 0xff) << 8;
+    return end.si_status | (end.si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
 }  // namespace
@@ -159,7 +160,10 @@ void ChildChannel::allow_memory(std::uint64_t bytes) {
     if (memory_at_start_ > 0) set_limit(RLIMIT_AS, memory_at_start_ + bytes);
 }
 
-void ChildChannel::forbid_opening() const { set_limit(RLIMIT_NOFILE, 0); }
+void ChildChannel::forbid_opening() const {
+    const rlimit none{0, 0};
+    setrlimit(RLIMIT_NOFILE, &none);
+}
 
 void ChildChannel::note_progress() const {
     // Counts the time on a processor, so a slow disk does not end the child; SIGPROF does.
@@ -177,9 +181,9 @@ ChildProcess::ChildProcess(const std::function<void(ChildChannel&)>& body,
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         throw Error(
-            fmt::format("expected a pipe to a process of its own that reads the file, got "
+            fmt::format("expected a pipe to a process of its own that {} the file, got "
                         "\"{}\"",
-                        std::strerror(errno)));
+                        verb(limits), std::strerror(errno)));
     }
     fcntl(ends[1], F_SETPIPE_SZ, kPipeSize);  // a smaller one only is slower
     const pid_t parent = getpid();
@@ -191,20 +195,74 @@ ChildProcess::ChildProcess(const std::function<void(ChildChannel&)>& body,
     const int reason = errno;
     close(ends[1]);
     descriptor_ = ends[0];
-    if (pid_ > 0) return;
+    if (pid_ > 0) {
+        name_child();
+        return;
+    }
     close(descriptor_);
     throw Error(
-        fmt::format("expected a process of its own that reads the file, got \"{}\"; end "
+        fmt::format("expected a process of its own that {} the file, got \"{}\"; end "
                     "other programs or raise the limit (ulimit -u)",
-                    std::strerror(reason)));
+                    verb(limits), std::strerror(reason)));
+}
+
+// By its number where the kernel has no handles. A child that ends and is buried by somebody else
+// before it has one needs no signal.
+void ChildProcess::name_child() noexcept {
+    handle_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+    if (handle_ < 0) {
+        if (errno == ESRCH) pid_ = -1;
+        return;
+    }
+    siginfo_t end{};
+    const int known =
+        waitid(kByHandle, static_cast<id_t>(handle_), &end, WEXITED | WNOHANG | WNOWAIT);
+    if (known < 0 && errno == EINVAL) close(std::exchange(handle_, -1));
+}
+
+int wait_for_children(std::span<pollfd> pipes, bool block) {
+    const int ready = poll(pipes.data(), pipes.size(), block ? kPollMilliseconds : 0);
+    if (ready < 0 && errno != EINTR) {
+        throw Error(
+            fmt::format("expected to wait for the processes that use the file, got \"{}\"; raise "
+                        "the limits (ulimit -n, ulimit -v)",
+                        std::strerror(errno)));
+    }
+    return ready;
 }
 
 void ChildProcess::end() noexcept {
     if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
-    if (pid_ <= 0) return;
     int status = 0;
-    kill(pid_, SIGKILL);
-    bury(std::exchange(pid_, -1), 0, status);
+    if (pid_ > 0) {
+        if (handle_ >= 0) {
+            syscall(SYS_pidfd_send_signal, handle_, SIGKILL, nullptr, 0);
+        } else {
+            kill(pid_, SIGKILL);
+        }
+        bury(0, status);
+        pid_ = -1;
+    }
+    if (handle_ >= 0) close(std::exchange(handle_, -1));
+}
+
+bool ChildProcess::bury(int options, int& status) noexcept {
+    for (;;) {
+        siginfo_t end{};
+        const bool by_handle = handle_ >= 0;
+        const int result =
+            by_handle ? waitid(kByHandle, static_cast<id_t>(handle_), &end, WEXITED | options)
+                      : waitpid(pid_, &status, options);
+        if (result < 0 && errno == EINTR) continue;
+        if (result < 0) {
+            status = -1;  // somebody else buried it, or nobody is to know
+            return true;
+        }
+        if (!by_handle) return result == pid_;
+        if (end.si_pid == 0) return false;
+        status = status_of(end);
+        return true;
+    }
 }
 
 void ChildProcess::receive(void* out, std::size_t size) {
@@ -212,8 +270,8 @@ void ChildProcess::receive(void* out, std::size_t size) {
     int silent = 0;
     while (size > 0) {
         pollfd wait{descriptor_, POLLIN, 0};
-        const int ready = poll(&wait, 1, kPollMilliseconds);
-        if (ready == 0 && ++silent == kSilentPolls) report_silence();
+        const int ready = wait_for_children({&wait, 1});
+        if (ready == 0 && ++silent == limits_.silent_polls) report_silence(silent);
         if (ready <= 0) continue;
         const ssize_t count = read(descriptor_, next, size);
         if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -224,9 +282,9 @@ void ChildProcess::receive(void* out, std::size_t size) {
     }
 }
 
-void ChildProcess::report_silence() {
-    throw Error(fmt::format("expected data from the disk, got none for {} s",
-                            kSilentPolls * kPollMilliseconds / 1000));
+void ChildProcess::report_silence(int polls) {
+    throw Error(
+        fmt::format("expected data from the disk, got none for {:g} s", polls * kPollSeconds));
 }
 
 void ChildProcess::report_end() {
@@ -234,16 +292,23 @@ void ChildProcess::report_end() {
     int status = 0;
     bool ended = false;
     for (int i = 0; i < 1000 && !ended; ++i) {
-        ended = bury(pid_, WNOHANG, status);
+        ended = bury(WNOHANG, status);
         if (!ended) usleep(1000);
     }
     if (ended) pid_ = -1;
     if (ended && WIFEXITED(status) && WEXITSTATUS(status) == kNotStarted) {
         throw Error(
-            "expected a process of its own that reads the file, got one that could not "
-            "start; raise the limits (ulimit -n, ulimit -v)");
+            fmt::format("expected a process of its own that {} the file, got one that could not "
+                        "start; raise the limits (ulimit -n, ulimit -v)",
+                        verb(limits_)));
     }
     const std::string how = ended ? describe_end(status, limits_) : "fell silent";
+    if (limits_.work == ChildWork::writes) {
+        throw Error(
+            fmt::format("expected the HDF5 library to write the file, but it {}; is there "
+                        "memory left?",
+                        how));
+    }
     throw Error(
         fmt::format("expected a whole HDF5 file, got a damaged one: the HDF5 library {} "
                     "on it; fetch the file again",

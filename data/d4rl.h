@@ -24,14 +24,17 @@
 namespace drydock::data {
 
 struct ReadOptions {
-    bool next_observations = true;  // false: left on the disk, as if the file had none
-    int readers = 0;                // processes; 0: as many as pay off
+    bool next_observations = true;  // false: left on the disk, whatever they are
+    // Whether they will be made in memory where none are read: columns that then do not fit into it
+    // are refused.
+    bool next_observations_made = false;
+    int readers = 0;  // processes; 0: as many as pay off
 };
 
 // Reads and validates a file; numbers become float32. Throws drydock::Error for a file that is
-// missing, cut short, damaged or not HDF5, that changes meanwhile, a missing column, wrong ranks,
-// lengths or types, zero rows, and values that are not finite (a float64 beyond float32's range
-// counts as such).
+// missing, cut short, damaged, not HDF5 or larger than memory, that changes meanwhile, a missing
+// column, wrong ranks, lengths or types, zero rows, and values that are not finite (a float64
+// beyond float32's range counts as such).
 Dataset read_d4rl(const std::string& path, const ReadOptions& options = {});
 
 // Writes columns and attributes (path, sha256 and raw_facts are ignored), gzip level 6 with

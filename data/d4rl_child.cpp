@@ -25,10 +25,18 @@ hdf5::File open_file(const std::string& path) {
     }
     hdf5::File file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
     if (!file) {
+        const std::string reason = hdf5::last_error();
+        if (reason.find("unable to lock file") != std::string::npos) {
+            throw Error(
+                fmt::format("expected a file that nobody writes to, got a locked one ({}); "
+                            "close the program that has it open for writing, or set "
+                            "HDF5_USE_FILE_LOCKING=FALSE where its file system has no locks",
+                            reason));
+        }
         throw Error(
             fmt::format("expected a whole HDF5 file, got one that does not open: {}; fetch "
                         "it again",
-                        hdf5::last_error()));
+                        reason));
     }
     return file;
 }
@@ -202,6 +210,8 @@ OpenColumn open_column(hid_t file, const char* name, hid_t access) {
     stored.state = State::array;
     stored.numeric = is_numeric(type.get());
     stored.dtype = dtype_name(type.get());
+    stored.item_bytes =
+        std::max<std::int64_t>(static_cast<std::int64_t>(H5Tget_size(type.get())), 1);
     stored.shape = shape_of(column.set.get());
     measure_chunks(layout.get(), H5Tget_size(type.get()), column);
     return column;

@@ -2,7 +2,6 @@
 // columns, while this one takes them (d4rl_receive.h) and hashes the file.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "data/d4rl_child.h"
 #include "data/d4rl_receive.h"
 #include "data/hdf5.h"
+#include "data/memory_limit.h"
 
 namespace drydock::data {
 namespace {
@@ -143,12 +143,12 @@ void receive_all(std::vector<ChildProcess>& readers, Receiver& receiver, InputFi
     for (std::size_t i = 0; i < readers.size(); ++i)
         waits[i] = {readers[i].descriptor(), POLLIN, 0};
     for (int silent = 0; open > 0;) {
-        const int ready = poll(waits.data(), waits.size(), file.hashed() ? kPollMilliseconds : 0);
+        const int ready = wait_for_children(waits, file.hashed());
         if (ready <= 0) {
             if (!file.hashed()) {
                 file.hash_some();
             } else if (ready == 0 && ++silent == kSilentPolls) {
-                ChildProcess::report_silence();
+                ChildProcess::report_silence(silent);
             }
             continue;
         }
@@ -172,7 +172,8 @@ Dataset read_columns(const std::string& path, const ReadOptions& options, InputF
                                                    : 1;
     Dataset out;
     out.path = path;
-    Receiver receiver(out, task.wanted, task.readers, file.size());
+    const Room room{file.size(), memory_limit(), options.next_observations_made};
+    Receiver receiver(out, task.wanted, task.readers, room);
     std::vector<ChildProcess> readers = start_readers(task, limits_for(file.size()));
     receiver.take_facts(readers.front());
     receive_all(readers, receiver, file);

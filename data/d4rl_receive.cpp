@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,17 +14,12 @@ namespace {
 using State = StoredColumn::State;
 
 constexpr double kGiB = 1073741824.0;
-// gzip makes at most 1032 bytes of one (zlib's technical details), and a float64 of the file is
-// half as long in memory; arrays without stored values, which read as zeros, have the constant to
-// live by.
+// gzip makes at most 1032 bytes of one (zlib's technical details), counted as the file stores
+// numbers: one of 1 byte has 4 in memory. Arrays without stored values, which read as zeros, have
+// the constant to live by.
 constexpr double kMostExpansion = 1032.0;
 constexpr double kFreeBytes = 1 << 26;
 constexpr std::size_t kMostNames = 12;
-
-double physical_memory() {
-    return static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-           static_cast<double>(sysconf(_SC_PAGE_SIZE));
-}
 
 bool required(int column) {
     return column == kObservations || column == kActions || column == kRewards ||
@@ -108,11 +102,11 @@ void check_vector(int column, const StoredColumn& stored, std::int64_t rows) {
 }  // namespace
 
 Receiver::Receiver(Dataset& out, const std::array<bool, kColumns>& wanted, int readers,
-                   std::uint64_t file_bytes)
+                   const Room& room)
     : out_(out),
       wanted_(wanted),
       readers_(readers),
-      file_bytes_(file_bytes),
+      room_(room),
       progress_(static_cast<std::size_t>(readers)) {}
 
 void Receiver::check_layout(const StoredFile& file) {
@@ -132,7 +126,7 @@ void Receiver::check_layout(const StoredFile& file) {
 }
 
 void Receiver::check_memory() const {
-    double total = 0;
+    double total = 0, decoded = 0;
     std::size_t largest = 0;
     const auto bytes = [&](std::size_t c) {
         return 4.0 * static_cast<double>(out_.rows) * static_cast<double>(columns_[c].width());
@@ -140,10 +134,14 @@ void Receiver::check_memory() const {
     for (std::size_t c = 0; c < kColumns; ++c) {
         if (columns_[c].state == State::absent || !wanted_[c]) continue;
         total += bytes(c);
+        decoded += bytes(c) / 4.0 * static_cast<double>(columns_[c].item_bytes);
         if (bytes(c) > bytes(largest)) largest = c;
     }
-    const double memory = physical_memory();
-    const double plausible = kFreeBytes + 2 * kMostExpansion * static_cast<double>(file_bytes_);
+    const bool has_next =
+        wanted_[kNextObservations] && columns_[kNextObservations].state != State::absent;
+    if (room_.next_observations_made && !has_next) total += bytes(kObservations);
+    const double memory = room_.memory;
+    const double plausible = kFreeBytes + kMostExpansion * static_cast<double>(room_.file_bytes);
     const auto name_largest = [&] {
         return fmt::format("{} with ({}), {:.3g} GiB in all", kColumnNames[largest],
                            fmt::join(columns_[largest].shape, ", "), total / kGiB);
@@ -153,11 +151,11 @@ void Receiver::check_memory() const {
         throw Error(fmt::format("expected columns that fit into {:.3g} GiB of memory, got {}",
                                 memory / kGiB, name_largest()));
     }
-    if (total > plausible) {
+    if (decoded > plausible) {
         throw Error(
             fmt::format("expected columns that fit into a file of {} bytes, got {}; the file is "
                         "damaged, or most of it was never written",
-                        file_bytes_, name_largest()));
+                        room_.file_bytes, name_largest()));
     }
 }
 
@@ -198,6 +196,12 @@ void Receiver::take_facts(ChildProcess& reader) {
     if (head.kind == MessageKind::error) throw Error(printable(bytes));
     if (head.kind != MessageKind::facts) nonsense();
     StoredFile file = decode(bytes);
+    for (std::size_t c = 0; c < kColumns; ++c) {
+        if (wanted_[c]) continue;
+        if (c == kNextObservations)
+            out_.next_observations_left = file.columns[c].state != State::absent;
+        file.columns[c] = {};  // whatever it is, nobody looks at it
+    }
     check_layout(file);
     columns_ = file.columns;
     check_memory();

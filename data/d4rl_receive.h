@@ -9,11 +9,17 @@
 
 namespace drydock::data {
 
+// What the columns must fit into.
+struct Room {
+    std::uint64_t file_bytes = 0;
+    double memory = 0;                    // bytes
+    bool next_observations_made = false;  // where none are read, memory for them is needed later
+};
+
 class Receiver {
   public:
-    // Fills `out`. The file has `file_bytes`; `wanted` says which columns the readers send.
-    Receiver(Dataset& out, const std::array<bool, kColumns>& wanted, int readers,
-             std::uint64_t file_bytes);
+    // Fills `out`. `wanted` says which columns the readers send.
+    Receiver(Dataset& out, const std::array<bool, kColumns>& wanted, int readers, const Room& room);
 
     // Takes the facts from reader 0, which come before all else. Throws Error when the file is not
     // in D4RL's layout or its columns cannot be meant.
@@ -39,7 +45,7 @@ class Receiver {
     Dataset& out_;
     std::array<bool, kColumns> wanted_;
     int readers_;
-    std::uint64_t file_bytes_;
+    Room room_;
     std::array<StoredColumn, kColumns> columns_;
     std::vector<Progress> progress_;  // per reader
 };

@@ -127,6 +127,7 @@ std::string encode(const StoredFile& file) {
         out.text(column.reason);
         out.number(column.numeric ? 1 : 0);
         out.text(column.dtype);
+        out.number(column.item_bytes);
         out.shape(column.shape);
         out.number(column.band_rows);
     }
@@ -152,9 +153,10 @@ StoredFile decode(const std::string& bytes) {
         column.reason = in.text();
         column.numeric = in.boolean();
         column.dtype = in.text();
+        column.item_bytes = in.number();
         column.shape = in.shape();
         column.band_rows = in.number();
-        if (column.band_rows < 1) Decoder::nonsense();
+        if (column.band_rows < 1 || column.item_bytes < 1) Decoder::nonsense();
     }
     in.finish();
     return file;

@@ -50,6 +50,7 @@ struct StoredColumn {
     std::string reason;  // unreadable: why
     bool numeric = false;
     std::string dtype;
+    std::int64_t item_bytes = 4;  // of one number in the file, decoded
     std::vector<std::int64_t> shape;
     std::int64_t band_rows =
         1;  // rows of a chunk, which is decoded as a whole; 1 where not chunked

@@ -28,6 +28,7 @@ struct Dataset {
     std::vector<float> actions;            // (rows, action_size)
     std::vector<float> rewards;            // (rows)
     std::vector<float> next_observations;  // (rows, observation_size), empty when not stored
+    bool next_observations_left = false;   // the file stores them, and they were not read
     std::vector<std::uint8_t> terminals;   // (rows), 1 where the task ended
     std::vector<std::uint8_t> timeouts;  // (rows), 1 where a time limit cut; empty when not stored
 

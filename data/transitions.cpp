@@ -34,7 +34,8 @@ void walk_qlearning(const Dataset& data, const TransitionOptions& options, Emit&
 
 template <class Emit>
 void walk_corrected(const Dataset& data, const TransitionOptions& options, Emit&& emit) {
-    const bool stored = data.has_next_observations();
+    const bool left = data.next_observations_left && !options.next_observations;
+    const bool stored = data.has_next_observations() || left;
     std::int64_t episode_step = 0;
     for (std::int64_t i = 0; i < data.rows; ++i) {
         const bool terminal = flag(data.terminals, i);
@@ -68,6 +69,17 @@ void copy_row(std::vector<float>& column, std::int64_t to, const std::vector<flo
     std::copy_n(source.begin() + from * width, width, column.begin() + to * width);
 }
 
+// s' of row i becomes row k of `next`.
+void copy_next(std::vector<float>& next, std::int64_t k, const Dataset& data, std::int64_t i,
+               NextFrom from) {
+    if (from == NextFrom::stored) {
+        copy_row(next, k, next, i, data.observation_size);
+    } else {
+        const std::int64_t row = from == NextFrom::next_row ? i + 1 : i;
+        copy_row(next, k, data.observations, row, data.observation_size);
+    }
+}
+
 // Moves the rows of the view to the front of their columns. A row never moves back, and row i and
 // i + 1 are still in place when row i is emitted.
 void compact(Dataset& data, const TransitionOptions& options, std::vector<float>& next,
@@ -76,17 +88,7 @@ void compact(Dataset& data, const TransitionOptions& options, std::vector<float>
     const std::int64_t width = data.observation_size;
     std::int64_t k = 0;
     walk(data, options, [&](std::int64_t i, bool terminal, NextFrom from) {
-        switch (from) {
-            case NextFrom::stored:
-                copy_row(next, k, next, i, width);
-                break;
-            case NextFrom::next_row:
-                copy_row(next, k, observations, i + 1, width);
-                break;
-            case NextFrom::own_row:
-                copy_row(next, k, observations, i, width);
-                break;
-        }
+        if (options.next_observations) copy_next(next, k, data, i, from);
         copy_row(observations, k, observations, i, width);
         copy_row(data.actions, k, data.actions, i, data.action_size);
         copy_row(data.rewards, k, data.rewards, i, 1);
@@ -138,18 +140,18 @@ Transitions make_transitions(Dataset dataset, const TransitionOptions& options) 
     const auto count = static_cast<std::size_t>(out.count);
     const std::size_t observations = count * static_cast<std::size_t>(out.observation_size);
     out.terminals.resize(count);
-    if (dataset.has_next_observations()) {
+    if (options.next_observations && dataset.has_next_observations()) {
         compact(dataset, options, dataset.next_observations, out.terminals);
         out.next_observations = std::move(dataset.next_observations);
     } else {
-        out.next_observations.resize(observations);
+        if (options.next_observations) out.next_observations.resize(observations);
         compact(dataset, options, out.next_observations, out.terminals);
     }
     out.observations = std::move(dataset.observations);
     out.actions = std::move(dataset.actions);
     out.rewards = std::move(dataset.rewards);
     out.observations.resize(observations);
-    out.next_observations.resize(observations);
+    if (options.next_observations) out.next_observations.resize(observations);
     out.actions.resize(count * static_cast<std::size_t>(out.action_size));
     out.rewards.resize(count);
     return out;

@@ -48,6 +48,7 @@ struct TransitionOptions {
     TransitionView view = TransitionView::qlearning_dataset;
     bool terminate_on_end = false;          // qlearning_dataset only
     std::int64_t max_episode_steps = 1000;  // read only where the file stores no timeouts
+    bool next_observations = true;          // false: none are made; the rows are the same
 };
 
 struct Transitions {
@@ -57,7 +58,7 @@ struct Transitions {
     std::vector<float> observations;       // (count, observation_size)
     std::vector<float> actions;            // (count, action_size)
     std::vector<float> rewards;            // (count)
-    std::vector<float> next_observations;  // (count, observation_size)
+    std::vector<float> next_observations;  // (count, observation_size), empty where none are made
     std::vector<float> terminals;          // (count), 0 or 1
 };
 

@@ -96,10 +96,11 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     view.view = data::parse_transition_view(common.transitions);
     const bool limited = environment && environment->max_episode_steps > 0;
     view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
+    view.next_observations = recipe.reads_outcomes();
     out.transitions = data::make_transitions(std::move(dataset), view);
     data::Transitions& t = out.transitions;
-    data::transform_rewards(t, data::parse_reward_transform(common.reward_transform),
-                            view.max_episode_steps);
+    const auto rewards = data::parse_reward_transform(common.reward_transform);
+    if (recipe.reads_outcomes()) data::transform_rewards(t, rewards, view.max_episode_steps);
     out.golden_rows = std::min(kGoldenRows, t.count);
     out.golden_observations = pick_rows(t, out.golden_rows);
     out.normalizer = common.normalize_observations
@@ -108,6 +109,27 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     if (common.normalize_observations) out.normalizer.apply(t);
     map_actions(t.actions, out.actions, common.action_clip);
     return out;
+}
+
+// Of the stem of D4RL's own antmaze files, which are called after the maze and how it was played
+// (the URLs in d4rl/locomotion/__init__.py of Farama-Foundation/D4RL); "" for other stems.
+std::string antmaze_key(const std::string& stem) {
+    struct Name {
+        const char* begin;
+        const char* key;
+    };
+    constexpr Name kNames[] = {
+        {"Ant-maze-u-maze-noisy-multistart-False-multigoal-False", "antmaze-umaze"},
+        {"Ant-maze-u-maze-noisy-multistart-True-multigoal-True", "antmaze-umaze-diverse"},
+        {"Ant-maze-big-maze-noisy-multistart-True-multigoal-False", "antmaze-medium-play"},
+        {"Ant-maze-big-maze-noisy-multistart-True-multigoal-True", "antmaze-medium-diverse"},
+        {"Ant-maze-hardest-maze-noisy-multistart-True-multigoal-False", "antmaze-large-play"},
+        {"Ant-maze-hardest-maze-noisy-multistart-True-multigoal-True", "antmaze-large-diverse"},
+    };
+    for (const Name& name : kNames) {
+        if (stem.starts_with(name.begin)) return name.key;
+    }
+    return "";
 }
 
 }  // namespace
@@ -138,19 +160,22 @@ TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& re
 TrainingData load_training_data(const std::string& path, algorithms::Recipe& recipe,
                                 const envs::EnvironmentInfo* environment) {
     data::ReadOptions options;
-    options.next_observations =
-        data::reads_next_observations(data::parse_transition_view(recipe.common().transitions));
+    const auto view = data::parse_transition_view(recipe.common().transitions);
+    options.next_observations = recipe.reads_outcomes() && data::reads_next_observations(view);
+    options.next_observations_made = recipe.reads_outcomes();
     return prepare_valid(data::read_d4rl(path, options), recipe, environment);
 }
 
 std::string preset_key(const std::string& path) {
     std::string stem = std::filesystem::path(path).stem().string();
+    std::replace(stem.begin(), stem.end(), '_', '-');
     std::size_t digits = stem.size();
     while (digits > 0 && stem[digits - 1] >= '0' && stem[digits - 1] <= '9') --digits;
     if (digits < stem.size() && digits >= 2 && stem.compare(digits - 2, 2, "-v") == 0) {
         stem.resize(digits - 2);
     }
-    return stem;
+    const std::string antmaze = antmaze_key(stem);
+    return antmaze.empty() ? stem : antmaze;
 }
 
 }  // namespace drydock::training

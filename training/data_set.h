@@ -36,7 +36,8 @@ struct TrainingData {
 // Reads a D4RL file and prepares it as `recipe` (its common settings and max_action) says.
 // `environment` may be null: bounds are then +-max_action and the time limit CORL's 1000. Throws
 // Error for what data::read_d4rl refuses, sizes that differ from the environment's, and actions
-// outside the bounds. Stored next observations are read only where the view uses them; from the
+// outside the bounds. Stored next observations are read only where the view and the algorithm use
+// them, and none are made (nor rewards transformed) for one that reads no outcomes; from the
 // columns to the update there is one copy of the data.
 TrainingData load_training_data(const std::string& path, algorithms::Recipe& recipe,
                                 const envs::EnvironmentInfo* environment);
@@ -46,7 +47,8 @@ TrainingData load_training_data(const std::string& path, algorithms::Recipe& rec
 TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& recipe,
                                    const envs::EnvironmentInfo* environment);
 
-// "hopper-medium-expert" of ".../hopper-medium-expert-v2.hdf5": what selects a preset's row.
+// What selects a preset's row: "hopper-medium-expert" of ".../hopper-medium-expert-v2.hdf5" and of
+// ".../hopper_medium_expert-v2.hdf5", "antmaze-umaze" of the file that D4RL names after the maze.
 std::string preset_key(const std::string& path);
 
 }  // namespace drydock::training

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "tests/data/example.h"
@@ -80,6 +81,45 @@ TEST_CASE("the end of a child is told: signals by name, exit codes, silence") {
     CHECK(describe_end(-1, {}) == "vanished");
 }
 
+TEST_CASE("how the end is told suits what the child does") {
+    ChildLimits limits;
+    limits.work = ChildWork::writes;
+    const std::string text = end_of([](ChildChannel&) { raise(SIGKILL); }, limits);
+    CHECK(has_all(text, {"to write the file", "crashed (SIGKILL)"}));
+    CHECK_FALSE(has_all(text, {"fetch"}));
+}
+
+TEST_CASE("a silent child ends where silence is limited, and there alone") {
+    ChildLimits limits;
+    const auto slow = [](ChildChannel&) {
+        usleep(3500 * kPollMilliseconds);
+        return 6;
+    };
+    limits.silent_polls = 1;
+    CHECK(has_all(message_of([&] { number_of(slow, limits); }),
+                  {"expected data from the disk", "none for 0.1 s"}));
+    limits.silent_polls = 0;
+    CHECK(number_of(slow, limits) == 6);
+}
+
+TEST_CASE("a wait that fails is an error and no endless loop") {
+    ChildLimits limits;
+    limits.cpu_seconds = 0.5;
+    // In a child, whose limit of descriptors then makes poll() fail.
+    CHECK(number_of(
+              [](ChildChannel&) {
+                  ChildProcess silent([](ChildChannel&) { pause(); }, {});
+                  const rlimit none{0, 0};
+                  setrlimit(RLIMIT_NOFILE, &none);
+                  const std::string text = message_of([&] {
+                      char byte = 0;
+                      silent.receive(&byte, 1);
+                  });
+                  return has_all(text, {"expected to wait", "Invalid argument"}) ? 1 : 0;
+              },
+              limits) == 1);
+}
+
 TEST_CASE("a child that computes without progress ends, one that makes progress goes on") {
     ChildLimits limits;
     limits.cpu_seconds = 0.2;
@@ -138,6 +178,12 @@ TEST_CASE("a child holds no descriptor of the parent and can be kept from openin
               channel.forbid_opening();
               return open("/dev/null", O_RDONLY);
           }) == -1);
+    CHECK(number_of([](ChildChannel& channel) {
+              channel.forbid_opening();
+              rlimit limit{};
+              getrlimit(RLIMIT_NOFILE, &limit);
+              return static_cast<int>(limit.rlim_max);
+          }) == 0);
     close(kept);
 }
 
@@ -199,24 +245,64 @@ TEST_CASE("a program that ignores its children learns their end all the same") {
     signal(SIGCHLD, before);
 }
 
+TEST_CASE("a process that has a child's number after it is not ended in its place") {
+    const auto before = signal(SIGCHLD, SIG_IGN);  // so that the number is free at once
+    bool had_number = false, alive = false;
+    for (int i = 0; i < 200 && !had_number; ++i) {  // others take numbers too
+        pid_t number = 0;
+        ChildProcess child(
+            [](ChildChannel& channel) {
+                const pid_t own = getpid();
+                channel.send(&own, sizeof own, nullptr, 0);
+            },
+            {});
+        child.receive(&number, sizeof number);
+        while (kill(number, 0) == 0) usleep(1000);
+        std::ofstream("/proc/sys/kernel/ns_last_pid") << number - 1 << std::flush;
+        const pid_t other = fork();
+        if (other == 0) {
+            pause();
+            _exit(0);
+        }
+        had_number = other == number;
+        if (had_number) {
+            child.end();
+            usleep(20000);
+            alive = kill(other, 0) == 0;
+        }
+        kill(other, SIGKILL);
+        waitpid(other, nullptr, 0);
+    }
+    signal(SIGCHLD, before);
+    if (had_number) {
+        CHECK(alive);
+    } else {
+        MESSAGE("skipped: this system does not let the test choose a process's number");
+    }
+}
+
 TEST_CASE("no processes left to start is an error") {
-    ChildProcess waiting(
-        [](ChildChannel& channel) {
-            // In a child, so that nothing else runs into the limit. As root it does not bind.
-            rlimit limit{0, 0};
-            setrlimit(RLIMIT_NPROC, &limit);
-            int result = geteuid() == 0 ? 1 : 0;
-            try {
-                const ChildProcess child([](ChildChannel&) {}, {});
-            } catch (const Error& error) {
-                result = has_all(error.what(), {"a process of its own"}) ? 1 : 0;
-            }
-            channel.send(&result, sizeof result, nullptr, 0);
-        },
-        {});
-    int result = 0;
-    waiting.receive(&result, sizeof result);
-    CHECK(result == 1);
+    enum { refused, wrong_text, not_bound };
+    // In a child, so that nothing else runs into the limit, and not as root, whom it does not bind.
+    const int result = number_of([](ChildChannel&) -> int {
+        constexpr uid_t kNobody = 65534;
+        if (geteuid() == 0 && setresuid(kNobody, kNobody, kNobody) != 0) return not_bound;
+        const rlimit none{0, 0};
+        setrlimit(RLIMIT_NPROC, &none);
+        if (const pid_t child = fork(); child >= 0) {
+            if (child == 0) _exit(0);
+            return not_bound;
+        }
+        const std::string text =
+            message_of([] { const ChildProcess child([](ChildChannel&) {}, {}); });
+        return has_all(text, {"a process of its own", "temporarily unavailable"}) ? refused
+                                                                                  : wrong_text;
+    });
+    if (result == not_bound) {
+        MESSAGE("skipped: this system does not limit the number of processes");
+    } else {
+        CHECK(result == refused);
+    }
 }
 
 }  // namespace drydock::data

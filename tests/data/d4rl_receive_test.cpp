@@ -59,11 +59,11 @@ void send_columns(ChildChannel& channel) {
 
 // Receives everything that `body` sends.
 Dataset received(const std::function<void(ChildChannel&)>& body,
-                 std::uint64_t file_bytes = 1 << 20) {
+                 const Room& room = {1 << 20, 1e9, false}) {
     Dataset out;
     std::array<bool, kColumns> wanted{};
     wanted.fill(true);
-    Receiver receiver(out, wanted, 1, file_bytes);
+    Receiver receiver(out, wanted, 1, room);
     ChildProcess reader(body, {});
     receiver.take_facts(reader);
     while (receiver.take(reader, 0)) {
@@ -183,16 +183,50 @@ TEST_CASE("shapes that no file means are refused before anything is allocated") 
     CHECK(has_all(refusal_of_file(file), {"timeouts to be an array, got a ghost"}));
 }
 
+TEST_CASE("what gzip can make of a file's bytes counts numbers as the file stores them") {
+    const auto claim = [](std::int64_t item_bytes, std::int64_t rows) {
+        const auto body = [=](ChildChannel& channel) {
+            StoredFile file = small_file();
+            file.columns[kObservations] = array({rows, 100});
+            file.columns[kObservations].item_bytes = item_bytes;
+            file.columns[kActions] = array({rows, 1});
+            file.columns[kRewards] = array({rows});
+            file.columns[kTerminals] = array({rows});
+            send_facts(channel, file);
+        };
+        return message_of([&] { received(body, {1000, 1e9, false}); });
+    };
+    // What is not refused ends without its blocks.
+    CHECK(has_all(claim(1, 400000), {"gave up (exit status 0)"}));
+    CHECK(has_all(claim(1, 800000), {"fit into a file of 1000 bytes"}));
+    CHECK(has_all(claim(4, 400000), {"fit into a file of 1000 bytes"}));
+}
+
+TEST_CASE("next observations that are made later need room too") {
+    const auto body = [](ChildChannel& channel) {
+        send_facts(channel, small_file());
+        send_columns(channel);
+        send(channel, {}, nullptr);
+    };
+    // Columns of 168 bytes, and 72 of next observations.
+    CHECK_NOTHROW(received(body, {1 << 20, 200, false}));
+    CHECK_NOTHROW(received(body, {1 << 20, 240, true}));
+    CHECK(has_all(message_of([&] { received(body, {1 << 20, 239, true}); }), {"of memory"}));
+    CHECK(has_all(message_of([&] { received(body, {1 << 20, 167, false}); }), {"of memory"}));
+}
+
 TEST_CASE("facts are taken as written, and nothing else is") {
     StoredFile file = small_file();
     file.columns[kTimeouts] = array({kRows});
     file.columns[kTimeouts].band_rows = 4;
+    file.columns[kTimeouts].item_bytes = 1;
     file.columns[kNextObservations].state = StoredColumn::State::unreadable;
     file.columns[kNextObservations].reason = "none";
     const std::string bytes = encode(file);
     const StoredFile same = decode(bytes);
     CHECK(encode(same) == bytes);
     CHECK(same.columns[kTimeouts].band_rows == 4);
+    CHECK(same.columns[kTimeouts].item_bytes == 1);
     for (std::size_t length = 0; length < bytes.size(); ++length) {
         CHECK(has_all(message_of([&] { decode(bytes.substr(0, length)); }), {"sent nonsense"}));
     }

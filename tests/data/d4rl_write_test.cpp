@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <ctime>
 
 #include "base/philox.h"
 #include "data/d4rl.h"
@@ -111,6 +112,15 @@ TEST_CASE("flags have the type that h5py reads as bool, columns are gzip with sh
     H5Tclose(type);
     H5Dclose(set);
     H5Fclose(file);
+}
+
+TEST_CASE("the same data make the same bytes, whenever they are written") {
+    const TemporaryFolder folder;
+    write_d4rl(folder / "a.hdf5", example_dataset());
+    const std::time_t then = std::time(nullptr);
+    while (std::time(nullptr) == then) usleep(10000);  // HDF5 counts in seconds
+    write_d4rl(folder / "b.hdf5", example_dataset());
+    CHECK(bytes_of(folder / "a.hdf5") == bytes_of(folder / "b.hdf5"));
 }
 
 TEST_CASE("an existing file is replaced") {

@@ -1,6 +1,8 @@
 // Files from elsewhere: damaged, changing, leading elsewhere, or not files at all. Each ends in one
 // Error of one line.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -140,6 +142,19 @@ TEST_CASE("next observations are left on the disk where nobody wants them") {
     }
 }
 
+TEST_CASE("next observations that nobody wants may be anything") {
+    const TemporaryFolder folder;
+    {
+        FileMaker file(folder / "f.hdf5");
+        file.put_required(5);
+        file.put("next_observations", {4, 7, 2});
+    }
+    ReadOptions options;
+    CHECK(has_all(error_of(folder / "f.hdf5"), {"next_observations", "got (4, 7, 2)"}));
+    options.next_observations = false;
+    CHECK(read_d4rl(folder / "f.hdf5", options).rows == 5);
+}
+
 TEST_CASE("chunks far larger than a block are decoded once and arrive in pieces") {
     const TemporaryFolder folder;
     constexpr hsize_t kRows = 300000;
@@ -169,6 +184,18 @@ TEST_CASE("chunks far larger than a block are decoded once and arrive in pieces"
         wrong += d.observations[i] != static_cast<float>(i % 9973);
     }
     CHECK(wrong == 0);
+}
+
+TEST_CASE("a file that is locked is not called damaged") {
+    const TemporaryFolder folder;
+    std::filesystem::copy_file(fixture("contiguous.hdf5"), folder / "f.hdf5");
+    const int held = open((folder / "f.hdf5").c_str(), O_RDONLY | O_CLOEXEC);
+    REQUIRE(flock(held, LOCK_EX) == 0);  // as the library does where it writes
+    const std::string text = error_of(folder / "f.hdf5");
+    CHECK(has_all(text, {"locked", "has it open for writing", "HDF5_USE_FILE_LOCKING=FALSE"}));
+    CHECK_FALSE(has_all(text, {"fetch"}));
+    close(held);
+    CHECK(read_d4rl(folder / "f.hdf5").rows == 12);
 }
 
 TEST_CASE("threads read at the same time") {

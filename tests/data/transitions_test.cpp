@@ -197,4 +197,30 @@ TEST_CASE("views have names, and bad calls say so") {
                   {"max_episode_steps", "got 0"}));
 }
 
+TEST_CASE("without next observations the rows are the same, whether they were read or left") {
+    for (const TransitionView view :
+         {TransitionView::qlearning_dataset, TransitionView::corrected}) {
+        for (const bool stored : {false, true}) {
+            CAPTURE(std::string(name_of(view)));
+            CAPTURE(stored);
+            const Dataset whole = flag_dataset("0010010", "0000101", stored);
+            TransitionOptions options;
+            options.view = view;
+            const Transitions want = make_transitions(whole, options);
+            options.next_observations = false;
+            Dataset left = flag_dataset("0010010", "0000101", false);
+            left.next_observations_left = stored;
+            for (const Dataset& data : {whole, left}) {
+                const Transitions t = make_transitions(data, options);
+                CHECK(t.observations == want.observations);
+                CHECK(t.actions == want.actions);
+                CHECK(t.rewards == want.rewards);
+                CHECK(t.terminals == want.terminals);
+                CHECK(t.next_observations.empty());
+                CHECK(t.next_observations.capacity() == 0);
+            }
+        }
+    }
+}
+
 }  // namespace drydock::data

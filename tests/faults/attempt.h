@@ -32,7 +32,8 @@ struct Count {
 // Fails the first call that `fault` applies to, then the second, until the operation gets through
 // without a fault. For each: an Error (or std::bad_alloc where memory was missing) came out and
 // things are as before, or none and they are as after; no descriptor is left open and no file
-// behind; and the same operation without faults then succeeds.
+// behind; and the same operation without faults then succeeds (after a fault in a child process of
+// the operation that is asked one time in sixteen).
 Count try_all(const Operation& operation, Fault fault);
 
 }  // namespace drydock::faults

@@ -26,6 +26,7 @@ struct Control {
     std::atomic<int> fault{kIdle};
     std::atomic<long> left{0};
     std::atomic<int> fired{0};
+    std::atomic<pid_t> process{0};  // in which
     char call[32] = {};
 };
 
@@ -47,6 +48,7 @@ bool strikes(Fault fault, const char* call) {
     const long left = control->left.fetch_sub(1);
     if (left > 1 || (left < 1 && !lasting(fault))) return false;
     if (control->fired.exchange(1) == 0) {
+        control->process = getpid();
         std::strncpy(control->call, call, sizeof control->call - 1);
     }
     return true;
@@ -125,6 +127,7 @@ void end_injection() { control->fault = kIdle; }
 
 bool Injection::fired() const { return control->fired != 0; }
 std::string Injection::call() const { return control->call; }
+bool Injection::fired_here() const { return fired() && control->process == getpid(); }
 
 }  // namespace drydock::faults
 

@@ -30,6 +30,8 @@ class Injection {
     // Whether a call was failed; which, "write" or "fsync of a folder".
     bool fired() const;
     std::string call() const;
+    // Whether that was in this process, and not in a child of its.
+    bool fired_here() const;
 };
 
 // Ends an injection whose process crashed.

@@ -132,5 +132,26 @@ TEST_CASE("a preset's row is named without folder, ending and version") {
     CHECK(training::preset_key("-v2") == "");
 }
 
+TEST_CASE("published files find their rows by the names that they are downloaded under") {
+    CHECK(training::preset_key("hopper_medium-v2.hdf5") == "hopper-medium");
+    CHECK(training::preset_key("d/hopper_medium_replay-v2.hdf5") == "hopper-medium-replay");
+    CHECK(training::preset_key("halfcheetah_medium_expert-v2.hdf5") == "halfcheetah-medium-expert");
+    const auto antmaze = [](const std::string& maze, const char* starts, const char* goals) {
+        return training::preset_key("Ant_maze_" + maze + "_noisy_multistart_" + starts +
+                                    "_multigoal_" + goals + "_sparse_fixed.hdf5");
+    };
+    CHECK(antmaze("u-maze", "False", "False") == "antmaze-umaze");
+    CHECK(antmaze("u-maze", "True", "True") == "antmaze-umaze-diverse");
+    CHECK(antmaze("big-maze", "True", "False") == "antmaze-medium-play");
+    CHECK(antmaze("big-maze", "True", "True") == "antmaze-medium-diverse");
+    CHECK(antmaze("hardest-maze", "True", "False") == "antmaze-large-play");
+    CHECK(antmaze("hardest-maze", "True", "True") == "antmaze-large-diverse");
+    CHECK(antmaze("new-maze", "True", "True") ==
+          "Ant-maze-new-maze-noisy-multistart-True-multigoal-True-sparse-fixed");
+    auto recipe = algorithms::make_recipe("iql");
+    recipe->apply_preset("paper", antmaze("hardest-maze", "True", "False"));
+    CHECK(recipe->settings().get("expectile") == "0.9");
+}
+
 }  // namespace
 }  // namespace drydock
