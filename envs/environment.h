@@ -30,7 +30,7 @@ std::optional<double> normalized_score(const EnvironmentInfo& info, double episo
 struct StepResult {
     double reward = 0;
     bool terminal = false;  // the task ended: no value after this step
-    bool timeout = false;   // the time limit cut the episode
+    bool timeout = false;   // the time limit cut the episode; never with terminal
 };
 
 class Environment {

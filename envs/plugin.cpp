@@ -216,8 +216,10 @@ class Plugin final : public Environment {
                                               "from step {} of an episode, got {}",
                                               steps_, outcome.reward));
         }
-        StepResult result{outcome.reward, outcome.terminal != 0,
-                          outcome.timeout != 0 || steps_ >= info_.max_episode_steps};
+        StepResult result{outcome.reward, outcome.terminal != 0, false};
+        // Where the task ended, nothing was cut.
+        result.timeout =
+            !result.terminal && (outcome.timeout != 0 || steps_ >= info_.max_episode_steps);
         running_ = !result.terminal && !result.timeout;
         return result;
     }

@@ -19,7 +19,7 @@ std::string plugin_file(const std::string& name);
 
 // Loads the file and makes an object of it. On top of what the library does, the environment
 // refuses actions that are not finite, clips them to the bounds, counts the steps (a timeout after
-// max_episode_steps, whatever else the step reports) and checks every number that comes back.
+// max_episode_steps, unless the step is terminal) and checks every number that comes back.
 //
 // A library stays loaded until the program ends, since it may have started threads of its own.
 //

@@ -103,8 +103,11 @@ TEST_CASE("how a library's episode ends") {
     CHECK((end.terminal && !end.timeout && seen[0] == 2));
     end = last("timeout at 3");
     CHECK((!end.terminal && end.timeout && seen[0] == 3));
+    // Where the task ended, nothing was cut.
     end = last("terminal at the limit");
-    CHECK((end.terminal && end.timeout && seen[0] == 5));
+    CHECK((end.terminal && !end.timeout && seen[0] == 5));
+    end = last("terminal and timeout at 2");
+    CHECK((end.terminal && !end.timeout && seen[0] == 2));
 }
 
 TEST_CASE("a library whose info contradicts itself is refused") {

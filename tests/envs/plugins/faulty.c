@@ -118,6 +118,9 @@ drydock_environment_status drydock_environment_step(drydock_environment* environ
     outcome->terminal = fault("terminal at 2") && environment->steps == 2;
     if (fault("terminal at the limit")) outcome->terminal = environment->steps == 5;
     outcome->timeout = fault("timeout at 3") && environment->steps == 3;
+    if (fault("terminal and timeout at 2") && environment->steps == 2) {
+        outcome->terminal = outcome->timeout = 1;
+    }
     return DRYDOCK_ENVIRONMENT_OK;
 }
 #endif
