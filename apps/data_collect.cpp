@@ -59,11 +59,14 @@ training::Collected play(const Options& options) {
     training::CollectCallbacks callbacks;
     callbacks.progress = [&](const training::CollectProgress& p) { show(line, o, p); };
     callbacks.stop = &catch_interrupts(
-        "\ndrydock: stopping; the episodes that are complete will be written; once more to kill\n");
+        o.episodes > 0
+            ? "\ndrydock: stopping; the episodes that are complete will be written; once more to "
+              "kill\n"
+            : "\ndrydock: stopping; the rows that are there will be written; once more to kill\n");
     training::Collected collected = training::collect_episodes(o, callbacks);
     if (collected.episodes == 0) {
-        throw Error(fmt::format("stopped before the first episode was complete; {} was not written",
-                                options.out));
+        throw Error(fmt::format("stopped before the first {}; {} was not written",
+                                o.episodes > 0 ? "episode was complete" : "row", options.out));
     }
     return collected;
 }
@@ -106,10 +109,15 @@ std::string who(const data::Dataset& dataset) {
     return policy.empty() ? "behaviour " + attribute(dataset, "behaviour") : "policy " + policy;
 }
 
+bool ends_whole(const data::Dataset& dataset) {
+    return dataset.terminals.back() != 0 || dataset.timeouts.back() != 0;
+}
+
 void print_warnings(const Options& options, const training::Collected& collected) {
     if (collected.stopped) {
-        print_warning(fmt::format("stopped: {} holds the first {} episodes, all of them whole",
-                                  options.out, grouped(collected.episodes)));
+        print_warning(fmt::format(
+            "stopped: {} holds the first {} episodes, {}", options.out, grouped(collected.episodes),
+            ends_whole(collected.dataset) ? "all of them whole" : "the last of them cut"));
     }
     if (collected.fallbacks > 0) {
         print_warning(

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,7 @@ constexpr std::int64_t kReportSteps = 256;  // within an episode
 // One episode, or the exception that ended it.
 struct Played {
     data::Dataset rows;
+    bool stopped = false;                 // before its end
     std::vector<std::int64_t> fallbacks;  // steps
     std::exception_ptr failure;
 };
@@ -63,7 +65,7 @@ class Sequence {
         const std::lock_guard guard(lock_);
         halted_ = halted_ || played.failure;
         finished_rows_ += played.rows.rows;
-        ++finished_;
+        if (!played.stopped) ++finished_;
         waiting_.emplace(episode, std::move(played));
         for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; ++next_) {
             take(it->second);
@@ -93,9 +95,12 @@ class Sequence {
 
     // Appends the episode whose turn it is, as far as its rows are asked for.
     void take(const Played& played) {
-        if (complete() || failure_) return;
+        if (complete() || failure_ || cut_) return;
         failure_ = played.failure;
         if (failure_) return;
+        cut_ = played.stopped;
+        // Whole episodes are a stopped file's unless rows were asked for.
+        if (cut_ && (options_.steps == 0 || played.rows.rows == 0)) return;
         const data::Dataset& from = played.rows;
         data::Dataset& to = out_.dataset;
         const std::int64_t rows =
@@ -128,6 +133,7 @@ class Sequence {
     std::atomic<std::int64_t> played_rows_{0};
     std::exception_ptr failure_;
     bool halted_ = false;
+    bool cut_ = false;  // the last episode that was taken, so that none may follow
 };
 
 // One thread: plays the episodes that the sequence gives it.
@@ -136,6 +142,7 @@ class Collector {
     Collector(const CollectOptions& options, const CollectActor& actor, Sequence& sequence)
         : environment_(envs::make_environment(options.environment)),
           hand_(actor),
+          row_limit_(options.steps > 0 ? options.steps : std::numeric_limits<std::int64_t>::max()),
           seed_(options.seed),
           sequence_(sequence),
           observation_(static_cast<std::size_t>(environment_->info().observation_size)),
@@ -145,7 +152,7 @@ class Collector {
         while (const std::optional<std::int64_t> episode = sequence_.claim()) {
             Played played;
             try {
-                if (!play(static_cast<std::uint64_t>(*episode), played)) return;
+                play(static_cast<std::uint64_t>(*episode), played);
             } catch (const Error& error) {
                 played.failure = std::make_exception_ptr(Error(
                     fmt::format("[collect] episode {}: {}", *episode, error.what()), error.kind()));
@@ -155,14 +162,15 @@ class Collector {
     }
 
   private:
-    // False when it was stopped in the middle.
-    bool play(std::uint64_t episode, Played& played) {
+    // To the episode's end, as many rows as are asked for in all, or a stop.
+    void play(std::uint64_t episode, Played& played) {
         data::Dataset& out = played.rows;
         hand_.begin(episode);
         environment_->reset(seed_, episode, observation_);
         std::int64_t reported = 0;
         for (bool over = false; !over;) {
-            if (sequence_.stopped()) return false;
+            played.stopped = sequence_.stopped();
+            if (played.stopped) return;
             if (hand_.act(observation_, action_)) played.fallbacks.push_back(out.rows);
             out.observations.insert(out.observations.end(), observation_.begin(),
                                     observation_.end());
@@ -173,17 +181,18 @@ class Collector {
                                          observation_.end());
             out.terminals.push_back(step.terminal);
             out.timeouts.push_back(step.timeout);
-            over = step.terminal || step.timeout;
-            if (++out.rows - reported == kReportSteps || over) {
+            ++out.rows;
+            over = step.terminal || step.timeout || out.rows == row_limit_;
+            if (out.rows - reported == kReportSteps || over) {
                 sequence_.count_steps(out.rows - reported);
                 reported = out.rows;
             }
         }
-        return true;
     }
 
     std::unique_ptr<envs::Environment> environment_;
     CollectHand hand_;
+    std::int64_t row_limit_;
     std::uint64_t seed_;
     Sequence& sequence_;
     std::vector<float> observation_, action_;

@@ -21,7 +21,9 @@ class ScarceThread {
   private:
     template <class Work>
     static std::thread make(Work work) {
-        if (left == 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+        if (left == 0)
+            throw std::system_error(
+                std::make_error_code(std::errc::resource_unavailable_try_again));
         --left;
         return std::thread(work);
     }
