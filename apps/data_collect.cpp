@@ -26,18 +26,23 @@ struct Options {
     std::string json;
 };
 
-void check_target(const Options& options) {
-    const std::filesystem::path out(options.out);
-    if (std::filesystem::exists(out) && !options.overwrite) {
+// Before anything is played: what was collected could not be saved.
+void check_targets(const Options& options) {
+    check_writable("-o", options.out);
+    if (!options.json.empty()) check_writable("--json", options.json);
+    if (std::filesystem::exists(options.out) && !options.overwrite) {
         throw Error(fmt::format("expected -o to name a new file, got {}, which exists; choose "
                                 "another name or add --overwrite",
                                 options.out),
                     ErrorKind::usage);
     }
-    const std::filesystem::path folder = out.parent_path();
-    if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-        throw Error(fmt::format("expected the folder of {} to exist; make it first", options.out),
-                    ErrorKind::usage);
+    const auto place = [](const std::string& path) {
+        return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+    };
+    if (!options.json.empty() && place(options.json) == place(options.out)) {
+        throw Error(
+            fmt::format("expected -o and --json to name two files, got {} for both", options.out),
+            ErrorKind::usage);
     }
 }
 
@@ -178,7 +183,7 @@ Json json_of(const Options& options, const training::Collected& collected,
 }
 
 int collect(const Options& options) {
-    check_target(options);
+    check_targets(options);
     const training::Collected collected = play(options);
     data::write_d4rl(options.out, collected.dataset);
     const data::DatasetStatistics statistics = data::compute_statistics(collected.dataset);
