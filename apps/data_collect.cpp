@@ -179,7 +179,8 @@ Json json_of(const Options& options, const training::Collected& collected,
             {"return_std", json_number(statistics.returns.std)},
             {"by_noise", by_noise},
             {"fallbacks", collected.fallbacks},
-            {"stopped", collected.stopped}};
+            {"stopped", collected.stopped},
+            {"failure", text_or_null(collected.failure)}};
 }
 
 int collect(const Options& options) {
@@ -191,6 +192,10 @@ int collect(const Options& options) {
     print_page(options, collected, statistics, levels);
     if (!options.json.empty()) {
         write_json(options.json, json_of(options, collected, statistics, levels));
+    }
+    if (!collected.failure.empty()) {
+        throw Error(fmt::format("{}; the {} whole episodes before it are in {}", collected.failure,
+                                grouped(collected.episodes), options.out));
     }
     return collected.stopped ? 1 : 0;
 }

@@ -80,11 +80,18 @@ class Sequence {
         if (guard) report();
     }
 
-    // After all threads: throws what the first failed episode threw, if it is needed.
+    // After all threads: throws what the first failed episode threw, if it is needed and there is
+    // nothing before it.
     void finish() {
         if (complete()) return;
-        if (failure_) std::rethrow_exception(failure_);
         out_.stopped = true;
+        if (!failure_) return;
+        if (out_.episodes == 0) std::rethrow_exception(failure_);
+        try {
+            std::rethrow_exception(failure_);
+        } catch (const Error& error) {
+            out_.failure = error.what();
+        }
     }
 
   private:
@@ -265,6 +272,10 @@ Collected collect_episodes(const CollectOptions& options, const CollectCallbacks
     return collected;
 }
 
-data::Dataset collect(const CollectOptions& options) { return collect_episodes(options).dataset; }
+data::Dataset collect(const CollectOptions& options) {
+    Collected collected = collect_episodes(options);
+    if (!collected.failure.empty()) throw Error(collected.failure);
+    return std::move(collected.dataset);
+}
 
 }  // namespace drydock::training

@@ -52,6 +52,8 @@ struct Collected {
     std::int64_t episodes = 0;   // that have rows; the last may be cut where steps were asked for
     std::int64_t fallbacks = 0;  // rows in which the policy met a value that is not finite
     bool stopped = false;        // before what was asked for was there; then maybe without rows
+    // What the environment threw in the episode after these, which are whole; "" where it did not.
+    std::string failure;
 };
 
 // Every draw is a function of (seed, episode, step): the environment's start as it documents, the
@@ -64,10 +66,11 @@ struct Collected {
 //
 // Throws Error (usage) for unknown names, both a policy and a behaviour, numbers out of range and
 // when not exactly one of episodes and steps is above 0; Error for a policy that does not load or
-// whose sizes differ, and what the environment throws, of the first such episode.
+// whose sizes differ, and what the environment throws in the first episode. What it throws in a
+// later one ends the collection like a stop.
 Collected collect_episodes(const CollectOptions& options, const CollectCallbacks& callbacks = {});
 
-// Its data set alone; data::write_d4rl writes it.
+// Its data set alone, whole: throws Error for a failure, too. data::write_d4rl writes it.
 data::Dataset collect(const CollectOptions& options);
 
 }  // namespace drydock::training

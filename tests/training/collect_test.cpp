@@ -348,6 +348,26 @@ TEST_CASE("an environment that fails names the episode") {
     CHECK(contains(text, "the robot fell over"));
 }
 
+TEST_CASE("a failure leaves the whole episodes before it") {
+    const Faulty faulty("episode 4 fails");
+    const auto check = [](const Collected& collected) {
+        CHECK(collected.stopped);
+        CHECK(contains(collected.failure, "episode 4: "));
+        CHECK(contains(collected.failure, "out of paint"));
+        CHECK(collected.episodes == 4);
+        CHECK(collected.dataset.rows == 20);
+        CHECK(collected.dataset.rewards.size() == 20);
+        CHECK(collected.dataset.attributes.at("stopped_after_episodes") == "4");
+    };
+    for (const int threads : {1, 3}) {
+        check(collect_episodes(faulty.options(50, 0, threads)));
+        check(collect_episodes(faulty.options(0, 500, threads)));
+        CHECK(contains(error_of([&] { collect(faulty.options(50, 0, threads)); }), "out of paint"));
+    }
+    // What is not needed does not matter.
+    CHECK(collect(faulty.options(0, 20, 3)).rows == 20);
+}
+
 TEST_CASE("collect refuses what it cannot do") {
     CHECK_THROWS_AS(collect(pendulum(0, 0, 1)), Error);
     CHECK_THROWS_AS(collect(pendulum(2, 2, 1)), Error);

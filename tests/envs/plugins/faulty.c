@@ -7,6 +7,7 @@
 
 struct drydock_environment {
     float steps;
+    uint64_t episode;
 };
 
 static int fault(const char* name) {
@@ -94,6 +95,7 @@ drydock_environment_status drydock_environment_reset(drydock_environment* enviro
     long_text[sizeof long_text - 1] = '\0';
     if (fault("reset fails")) return fail(error, long_text);
     environment->steps = 0;
+    environment->episode = episode;
     observation[0] = (float)seed;
     observation[1] = (float)episode;
     observation[2] = fault("reset gives infinity") ? INFINITY : 0.0f;
@@ -108,6 +110,7 @@ drydock_environment_status drydock_environment_step(drydock_environment* environ
                                                     drydock_environment_error* error) {
     environment->steps += 1;
     if (fault("step fails without a text")) return 3;
+    if (fault("episode 4 fails") && environment->episode == 4) return fail(error, "out of paint");
     if (fault("step fails") && environment->steps == 3) return fail(error, "the robot fell over");
     observation[0] = environment->steps;
     observation[1] = action[0];
