@@ -12,9 +12,7 @@
 #include <thread>
 
 #include "base/error.h"
-#include "core/safetensors.h"
 #include "envs/environment.h"
-#include "envs/plugin.h"
 #include "training/collect_actor.h"
 #include "training/parallel.h"
 
@@ -234,9 +232,6 @@ void play_all(const CollectOptions& options, const CollectActor& actor, std::int
 
 void describe(Collected& collected, const CollectOptions& options) {
     auto& attributes = collected.dataset.attributes;
-    if (envs::is_plugin(options.environment)) {
-        attributes["env_sha256"] = sha256_of(read_bytes(envs::plugin_file(options.environment)));
-    }
     attributes["seed"] = std::to_string(options.seed);
     attributes["drydock_version"] = DRYDOCK_VERSION;
     const bool by_episodes = options.episodes > 0;
@@ -266,6 +261,7 @@ Collected collect_episodes(const CollectOptions& options, const CollectCallbacks
     collected.dataset.action_size = info.action_size;
     collected.dataset.attributes = actor.attributes();
     collected.dataset.attributes["env"] = info.name;
+    for (const auto& [name, value] : info.provenance) collected.dataset.attributes[name] = value;
     Sequence sequence(options, callbacks, collected);
     play_all(options, actor, planned, sequence);
     describe(collected, options);

@@ -45,9 +45,9 @@ struct CollectCallbacks {
 
 struct Collected {
     // With next observations, terminals, timeouts and the attributes that are needed to make it
-    // again: env (and env_sha256, of a library), policy and policy_sha256 or behaviour, noise and
-    // random_steps where there are any, seed, episodes or steps as asked for, drydock_version, and
-    // stopped_after_episodes when it was stopped: `episodes` below.
+    // again: env and its EnvironmentInfo::provenance, policy and policy_sha256 or behaviour, noise
+    // and random_steps where there are any, seed, episodes or steps as asked for, drydock_version,
+    // and stopped_after_episodes when it was stopped: `episodes` below.
     data::Dataset dataset;
     std::int64_t episodes = 0;   // that have rows; the last may be cut where steps were asked for
     std::int64_t fallbacks = 0;  // rows in which the policy met a value that is not finite

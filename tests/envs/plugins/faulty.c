@@ -45,6 +45,7 @@ static void spoil_numbers(drydock_environment_info* info) {
     if (fault("references equal")) info->reference_max = info->reference_min;
     if (fault("reference is infinite")) info->reference_max = INFINITY;
     if (fault("no references")) info->has_references = 0;
+    if (fault("four observations")) info->observation_size = 4;
     if (fault("endless")) info->max_episode_steps = INT64_MAX;
 }
 
