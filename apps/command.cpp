@@ -1,12 +1,18 @@
 #include "apps/command.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 #include <span>
 
+#include "base/error.h"
 #include "core/safetensors.h"
 
 namespace drydock::apps {
@@ -38,6 +44,33 @@ CLI::Validator whole_number(std::int64_t low) {
 void write_json(const std::string& path, const nlohmann::ordered_json& facts) {
     const std::string text = facts.dump(2) + "\n";
     write_atomically(path, std::as_bytes(std::span(text)));
+}
+
+void check_writable(const std::string& option, const std::string& path) {
+    namespace fs = std::filesystem;
+    const auto refuse = [&](const std::string& problem) {
+        throw Error(fmt::format("expected {} to name a file that can be written, got {}; {}",
+                                option, path, problem),
+                    ErrorKind::usage);
+    };
+    std::error_code error;
+    const fs::file_status there = fs::status(path, error);
+    if (fs::is_directory(there)) refuse("a folder has that name");
+    if (fs::exists(there) && !fs::is_regular_file(there)) refuse("what has that name is no file");
+    const fs::path folder = fs::path(path).parent_path();
+    if (!folder.empty() && !fs::is_directory(folder, error)) {
+        throw Error(fmt::format("expected the folder of {} to exist; make it first", path),
+                    ErrorKind::usage);
+    }
+    // Only a try tells: permissions are not all that may be in the way.
+    const std::string trial = fmt::format("{}.{}.trial", path, ::getpid());
+    const int file = ::open(trial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0) {
+        throw Error(fmt::format("could not write {}: {}; choose another place for {}", path,
+                                std::strerror(errno), option));
+    }
+    ::close(file);
+    ::unlink(trial.c_str());
 }
 
 nlohmann::ordered_json json_number(double value) {

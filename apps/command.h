@@ -42,6 +42,11 @@ CLI::Validator whole_number(std::int64_t low);
 // Writes the facts that a page shows, for programs. Throws Error when the file cannot be written.
 void write_json(const std::string& path, const nlohmann::ordered_json& facts);
 
+// Throws Error where no file can be put in that place: its folder is not there, or something that
+// is no plain file has the name (both usage), or it cannot be written to. For work that takes long
+// before there is something to write. `option` is for the error's text.
+void check_writable(const std::string& option, const std::string& path);
+
 // A number for JSON, where infinity and NaN are null.
 nlohmann::ordered_json json_number(double value);
 

@@ -26,18 +26,23 @@ struct Options {
     std::string json;
 };
 
-void check_target(const Options& options) {
-    const std::filesystem::path out(options.out);
-    if (std::filesystem::exists(out) && !options.overwrite) {
+// Before anything is played: what was collected could not be saved.
+void check_targets(const Options& options) {
+    check_writable("-o", options.out);
+    if (!options.json.empty()) check_writable("--json", options.json);
+    if (std::filesystem::exists(options.out) && !options.overwrite) {
         throw Error(fmt::format("expected -o to name a new file, got {}, which exists; choose "
                                 "another name or add --overwrite",
                                 options.out),
                     ErrorKind::usage);
     }
-    const std::filesystem::path folder = out.parent_path();
-    if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-        throw Error(fmt::format("expected the folder of {} to exist; make it first", options.out),
-                    ErrorKind::usage);
+    const auto place = [](const std::string& path) {
+        return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+    };
+    if (!options.json.empty() && place(options.json) == place(options.out)) {
+        throw Error(
+            fmt::format("expected -o and --json to name two files, got {} for both", options.out),
+            ErrorKind::usage);
     }
 }
 
@@ -59,11 +64,14 @@ training::Collected play(const Options& options) {
     training::CollectCallbacks callbacks;
     callbacks.progress = [&](const training::CollectProgress& p) { show(line, o, p); };
     callbacks.stop = &catch_interrupts(
-        "\ndrydock: stopping; the episodes that are complete will be written; once more to kill\n");
+        o.episodes > 0
+            ? "\ndrydock: stopping; the episodes that are complete will be written; once more to "
+              "kill\n"
+            : "\ndrydock: stopping; the rows that are there will be written; once more to kill\n");
     training::Collected collected = training::collect_episodes(o, callbacks);
     if (collected.episodes == 0) {
-        throw Error(fmt::format("stopped before the first episode was complete; {} was not written",
-                                options.out));
+        throw Error(fmt::format("stopped before the first {}; {} was not written",
+                                o.episodes > 0 ? "episode was complete" : "row", options.out));
     }
     return collected;
 }
@@ -106,10 +114,15 @@ std::string who(const data::Dataset& dataset) {
     return policy.empty() ? "behaviour " + attribute(dataset, "behaviour") : "policy " + policy;
 }
 
+bool ends_whole(const data::Dataset& dataset) {
+    return dataset.terminals.back() != 0 || dataset.timeouts.back() != 0;
+}
+
 void print_warnings(const Options& options, const training::Collected& collected) {
     if (collected.stopped) {
-        print_warning(fmt::format("stopped: {} holds the first {} episodes, all of them whole",
-                                  options.out, grouped(collected.episodes)));
+        print_warning(fmt::format(
+            "stopped: {} holds the first {} episodes, {}", options.out, grouped(collected.episodes),
+            ends_whole(collected.dataset) ? "all of them whole" : "the last of them cut"));
     }
     if (collected.fallbacks > 0) {
         print_warning(
@@ -166,11 +179,12 @@ Json json_of(const Options& options, const training::Collected& collected,
             {"return_std", json_number(statistics.returns.std)},
             {"by_noise", by_noise},
             {"fallbacks", collected.fallbacks},
-            {"stopped", collected.stopped}};
+            {"stopped", collected.stopped},
+            {"failure", text_or_null(collected.failure)}};
 }
 
 int collect(const Options& options) {
-    check_target(options);
+    check_targets(options);
     const training::Collected collected = play(options);
     data::write_d4rl(options.out, collected.dataset);
     const data::DatasetStatistics statistics = data::compute_statistics(collected.dataset);
@@ -178,6 +192,10 @@ int collect(const Options& options) {
     print_page(options, collected, statistics, levels);
     if (!options.json.empty()) {
         write_json(options.json, json_of(options, collected, statistics, levels));
+    }
+    if (!collected.failure.empty()) {
+        throw Error(fmt::format("{}; the {} whole episodes before it are in {}", collected.failure,
+                                grouped(collected.episodes), options.out));
     }
     return collected.stopped ? 1 : 0;
 }

@@ -88,9 +88,7 @@ Json json_of(const std::string& policy, const training::Evaluation& evaluation) 
 int evaluate(const Options& options) {
     const training::Evaluation evaluation =
         training::evaluate_policy(options.policy, options.evaluation);
-    const envs::EnvironmentInfo environment =
-        envs::environment_info(options.evaluation.environment);
-    print_page(options.policy, environment.score_note, evaluation);
+    print_page(options.policy, evaluation.score_note, evaluation);
     if (options.verbose) print_episodes(evaluation);
     if (!options.json.empty()) write_json(options.json, json_of(options.policy, evaluation));
     return 0;

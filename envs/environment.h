@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,7 +22,13 @@ struct EnvironmentInfo {
 
     // Returns that score 0 and 100, for the normalised score 100 (r - min) / (max - min).
     std::optional<double> reference_min, reference_max;
-    std::string score_note;  // where the references come from
+    std::string score_note;  // where the references come from, and what speaks against the score
+
+    // What the simulator is, for data files: env_sha256 of a library; mujoco_version and
+    // model_sha256 of a MuJoCo task that was made.
+    std::map<std::string, std::string> provenance;
+
+    bool operator==(const EnvironmentInfo&) const = default;
 };
 
 // The normalised score, or nothing where the environment has no references.
@@ -30,7 +37,7 @@ std::optional<double> normalized_score(const EnvironmentInfo& info, double episo
 struct StepResult {
     double reward = 0;
     bool terminal = false;  // the task ended: no value after this step
-    bool timeout = false;   // the time limit cut the episode
+    bool timeout = false;   // the time limit cut the episode; never with terminal
 };
 
 class Environment {

@@ -18,7 +18,15 @@ class Locomotion final : public MujocoEnvironment {
           info_(mujoco_info(task)),
           simulation_(task),
           controls_(static_cast<std::size_t>(task.actions)),
-          observed_(static_cast<std::size_t>(info_.observation_size)) {}
+          observed_(static_cast<std::size_t>(info_.observation_size)) {
+        info_.provenance = {{"mujoco_version", MujocoSimulation::library_version()},
+                            {"model_sha256", simulation_.model_sha256()}};
+        if (simulation_.model_sha256() == task.model_sha256) return;
+        info_.score_note = fmt::format(
+            "scores are NOT comparable: {} is not the model of D4RL's scores, which scripts/setup "
+            "fetches; {}",
+            simulation_.model_path(), info_.score_note);
+    }
 
     const EnvironmentInfo& info() const override { return info_; }
     const MujocoTask& task() const override { return task_; }

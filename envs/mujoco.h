@@ -45,6 +45,9 @@ class MujocoEnvironment : public Environment {
     virtual MujocoState state() const = 0;
 };
 
+// A model file of the right sizes that is not the one which scripts/setup fetches is taken; the
+// info's score_note then says that scores are not comparable.
+//
 // Throws drydock::Error where libmujoco or the model file is missing, saying what to run. Safe to
 // call from several threads; environments of one task share one const model.
 std::unique_ptr<MujocoEnvironment> make_mujoco(const MujocoTask& task);

@@ -21,11 +21,12 @@ namespace drydock::envs {
 struct MujocoTask {
     const char* name;
     const char* model_file;
-    std::int64_t positions;   // size of qpos
-    std::int64_t velocities;  // size of qvel
-    std::int64_t actions;     // each within [-1, 1]
-    std::int64_t frame_skip;  // steps of the model in one of the task
-    double model_seconds;     // simulated time of one step of the model
+    const char* model_sha256;  // of the file that scripts/setup fetches
+    std::int64_t positions;    // size of qpos
+    std::int64_t velocities;   // size of qvel
+    std::int64_t actions;      // each within [-1, 1]
+    std::int64_t frame_skip;   // steps of the model in one of the task
+    double model_seconds;      // simulated time of one step of the model
 
     double alive_reward;   // paid for every step, also for the one that ends the episode
     double control_cost;   // per sum of squared actions

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "envs/file_hash.h"
 
 namespace drydock::envs {
 namespace {
@@ -124,14 +125,22 @@ std::shared_ptr<const mjModel> parse_model(const MujocoTask& task, const std::st
     return model;
 }
 
+struct Model {
+    std::string path, sha256;
+    std::shared_ptr<const mjModel> compiled;
+};
+
 // One model per file for the life of the process.
-std::shared_ptr<const mjModel> load_model(const MujocoTask& task) {
-    static std::map<std::string, std::shared_ptr<const mjModel>> models;
+const Model& load_model(const MujocoTask& task) {
+    static std::map<std::string, Model> models;
     const std::string path = model_path(task);
     const std::unique_lock alone(library_mutex);
     install_handlers();
-    std::shared_ptr<const mjModel>& model = models[path];
-    if (model == nullptr) model = parse_model(task, path);
+    Model& model = models[path];
+    if (model.compiled == nullptr) {
+        const std::string sha256 = sha256_of_file(path);
+        model = {path, sha256, parse_model(task, path)};
+    }
     return model;
 }
 
@@ -150,6 +159,7 @@ bool mujoco_sound(double number) { return std::abs(number) <= mjMAXVAL; }
 struct MujocoSimulation::Parts {
     const char* name;
     std::int64_t frame_skip;
+    std::string model_path, model_sha256;
     std::shared_ptr<const mjModel> model;
     std::unique_ptr<mjData, DeleteData> data;
     std::vector<double> sound_qpos, sound_qvel;  // before the current step of the model
@@ -162,7 +172,10 @@ MujocoSimulation::MujocoSimulation(const MujocoTask& task) : parts_(std::make_un
     Parts& p = *parts_;
     p.name = task.name;
     p.frame_skip = task.frame_skip;
-    p.model = load_model(task);
+    const Model& loaded = load_model(task);
+    p.model_path = loaded.path;
+    p.model_sha256 = loaded.sha256;
+    p.model = loaded.compiled;
     const std::shared_lock others(library_mutex);
     mjData* made = nullptr;
     guarded(p.name, [&] { made = mj_makeData(p.model.get()); });
@@ -206,6 +219,9 @@ bool MujocoSimulation::advance(std::span<const double> controls) {
     return true;
 }
 
+const std::string& MujocoSimulation::model_path() const { return parts_->model_path; }
+const std::string& MujocoSimulation::model_sha256() const { return parts_->model_sha256; }
+std::string MujocoSimulation::library_version() { return mj_versionString(); }
 std::span<const double> MujocoSimulation::qpos() const { return parts_->qpos(); }
 std::span<const double> MujocoSimulation::qvel() const { return parts_->qvel(); }
 std::span<const double> MujocoSimulation::resting_qpos() const {

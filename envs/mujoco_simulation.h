@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "envs/mujoco_rules.h"
 
@@ -25,6 +26,10 @@ class MujocoSimulation {
     // Holds `controls` for the task's frame skip. False where MuJoCo gave up: the state is then the
     // last sound one, and only set_state may follow. So it is after a throw.
     bool advance(std::span<const double> controls);
+
+    const std::string& model_path() const;
+    const std::string& model_sha256() const;  // of the file when it was loaded
+    static std::string library_version();
 
     std::span<const double> qpos() const;
     std::span<const double> qvel() const;

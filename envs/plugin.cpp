@@ -9,8 +9,12 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <map>
+#include <mutex>
+#include <optional>
 
 #include "base/error.h"
+#include "envs/file_hash.h"
 
 namespace drydock::envs {
 namespace {
@@ -22,9 +26,11 @@ constexpr std::int64_t kLargestSize = 65536;  // the policy runtime's widest lay
     throw Error(fmt::format("[environment] {}: {}", file, text));
 }
 
-// The six functions of a loaded library.
+// The six functions of a loaded library, and what it said of itself first.
 struct Library {
     std::string file;
+    std::string sha256;  // of the file, before it was loaded
+    std::optional<EnvironmentInfo> info;
     decltype(&drydock_environment_abi) abi = nullptr;
     decltype(&drydock_environment_get_info) get_info = nullptr;
     decltype(&drydock_environment_create) create = nullptr;
@@ -43,6 +49,14 @@ void find(const Library& library, void* handle, const char* name, Function& func
     }
 }
 
+void check_version(const Library& library) {
+    const std::uint32_t version = library.abi();
+    if (version >= 1 && version <= DRYDOCK_ENVIRONMENT_ABI) return;
+    refuse(library.file, fmt::format("expected version 1 to {} of drydock/environment.h, got {}; "
+                                     "build the library with the header of this drydock",
+                                     DRYDOCK_ENVIRONMENT_ABI, version));
+}
+
 Library load(const std::string& file) {
     if (!std::filesystem::is_regular_file(file)) {
         throw Error(fmt::format("[environment] expected a shared object, got {}, which is not a "
@@ -50,6 +64,9 @@ Library load(const std::string& file) {
                                 file),
                     ErrorKind::usage);
     }
+    Library library;
+    library.file = file;
+    library.sha256 = sha256_of_file(file);
     // Never closed. RTLD_LOCAL: two libraries with the same six names do not see each other.
     void* const handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
@@ -58,20 +75,30 @@ Library load(const std::string& file) {
                                  "it with cc -shared -fPIC",
                                  reason ? reason : "no details"));
     }
-    Library library{file};
     find(library, handle, "drydock_environment_abi", library.abi);
-    const std::uint32_t version = library.abi();
-    if (version < 1 || version > DRYDOCK_ENVIRONMENT_ABI) {
-        refuse(file, fmt::format("expected version 1 to {} of drydock/environment.h, got {}; "
-                                 "build the library with the header of this drydock",
-                                 DRYDOCK_ENVIRONMENT_ABI, version));
-    }
+    check_version(library);
     find(library, handle, "drydock_environment_get_info", library.get_info);
     find(library, handle, "drydock_environment_create", library.create);
     find(library, handle, "drydock_environment_reset", library.reset);
     find(library, handle, "drydock_environment_step", library.step);
     find(library, handle, "drydock_environment_destroy", library.destroy);
     return library;
+}
+
+// Guards what is known of the libraries.
+std::mutex libraries_mutex;
+
+// A file is loaded once, as the dynamic loader does it: one that was built anew meanwhile is not
+// what runs. Entries stay where they are.
+Library& loaded(const std::string& file) {
+    static std::map<std::string, Library> libraries;
+    std::error_code error;
+    std::string place = std::filesystem::weakly_canonical(file, error).string();
+    if (error) place = file;
+    const std::lock_guard guard(libraries_mutex);
+    const auto known = libraries.find(place);
+    if (known != libraries.end()) return known->second;
+    return libraries.emplace(place, load(file)).first->second;
 }
 
 template <class Struct>
@@ -168,9 +195,28 @@ EnvironmentInfo checked_info(const Library& library) {
     return info;
 }
 
+std::string sizes_of(const EnvironmentInfo& info) {
+    return fmt::format("{} ({} observations, {} actions, {} steps)", info.name,
+                       info.observation_size, info.action_size, info.max_episode_steps);
+}
+
+// The library's info, which must be the first that it gave: whoever holds that one makes room by
+// it.
+EnvironmentInfo constant_info(Library& library) {
+    EnvironmentInfo info = checked_info(library);
+    info.provenance["env_sha256"] = library.sha256;
+    const std::lock_guard guard(libraries_mutex);
+    if (!library.info) library.info = info;
+    if (info == *library.info) return info;
+    refuse(library.file,
+           fmt::format("expected the same info at every call of drydock_environment_get_info, got "
+                       "{} first and {} now, with other sizes, bounds, step_seconds or references",
+                       sizes_of(*library.info), sizes_of(info)));
+}
+
 class Plugin final : public Environment {
   public:
-    explicit Plugin(const Library& library) : library_(library), info_(checked_info(library)) {
+    explicit Plugin(Library& library) : library_(library), info_(constant_info(library)) {
         call(library_.file, "drydock_environment_create",
              [&](drydock_environment_error* error) { return library_.create(&object_, error); });
         if (object_ == nullptr) {
@@ -216,8 +262,10 @@ class Plugin final : public Environment {
                                               "from step {} of an episode, got {}",
                                               steps_, outcome.reward));
         }
-        StepResult result{outcome.reward, outcome.terminal != 0,
-                          outcome.timeout != 0 || steps_ >= info_.max_episode_steps};
+        StepResult result{outcome.reward, outcome.terminal != 0, false};
+        // Where the task ended, nothing was cut.
+        result.timeout =
+            !result.terminal && (outcome.timeout != 0 || steps_ >= info_.max_episode_steps);
         running_ = !result.terminal && !result.timeout;
         return result;
     }
@@ -257,7 +305,7 @@ class Plugin final : public Environment {
         }
     }
 
-    Library library_;
+    const Library& library_;
     EnvironmentInfo info_;
     drydock_environment* object_ = nullptr;
     std::vector<float> clipped_;
@@ -276,7 +324,9 @@ std::string plugin_file(const std::string& name) {
 }
 
 std::unique_ptr<Environment> make_plugin(const std::string& name) {
-    return std::make_unique<Plugin>(load(plugin_file(name)));
+    Library& library = loaded(plugin_file(name));
+    check_version(library);
+    return std::make_unique<Plugin>(library);
 }
 
 }  // namespace drydock::envs

@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
 
 #include "base/error.h"
-#include "core/safetensors.h"
 #include "envs/environment.h"
-#include "envs/plugin.h"
 #include "training/collect_actor.h"
 #include "training/parallel.h"
 
@@ -27,6 +26,7 @@ constexpr std::int64_t kReportSteps = 256;  // within an episode
 // One episode, or the exception that ended it.
 struct Played {
     data::Dataset rows;
+    bool stopped = false;                 // before its end
     std::vector<std::int64_t> fallbacks;  // steps
     std::exception_ptr failure;
 };
@@ -63,7 +63,7 @@ class Sequence {
         const std::lock_guard guard(lock_);
         halted_ = halted_ || played.failure;
         finished_rows_ += played.rows.rows;
-        ++finished_;
+        if (!played.stopped) ++finished_;
         waiting_.emplace(episode, std::move(played));
         for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; ++next_) {
             take(it->second);
@@ -78,11 +78,18 @@ class Sequence {
         if (guard) report();
     }
 
-    // After all threads: throws what the first failed episode threw, if it is needed.
+    // After all threads: throws what the first failed episode threw, if it is needed and there is
+    // nothing before it.
     void finish() {
         if (complete()) return;
-        if (failure_) std::rethrow_exception(failure_);
         out_.stopped = true;
+        if (!failure_) return;
+        if (out_.episodes == 0) std::rethrow_exception(failure_);
+        try {
+            std::rethrow_exception(failure_);
+        } catch (const Error& error) {
+            out_.failure = error.what();
+        }
     }
 
   private:
@@ -93,9 +100,12 @@ class Sequence {
 
     // Appends the episode whose turn it is, as far as its rows are asked for.
     void take(const Played& played) {
-        if (complete() || failure_) return;
+        if (complete() || failure_ || cut_) return;
         failure_ = played.failure;
         if (failure_) return;
+        cut_ = played.stopped;
+        // Whole episodes are a stopped file's unless rows were asked for.
+        if (cut_ && (options_.steps == 0 || played.rows.rows == 0)) return;
         const data::Dataset& from = played.rows;
         data::Dataset& to = out_.dataset;
         const std::int64_t rows =
@@ -128,6 +138,7 @@ class Sequence {
     std::atomic<std::int64_t> played_rows_{0};
     std::exception_ptr failure_;
     bool halted_ = false;
+    bool cut_ = false;  // the last episode that was taken, so that none may follow
 };
 
 // One thread: plays the episodes that the sequence gives it.
@@ -136,6 +147,7 @@ class Collector {
     Collector(const CollectOptions& options, const CollectActor& actor, Sequence& sequence)
         : environment_(envs::make_environment(options.environment)),
           hand_(actor),
+          row_limit_(options.steps > 0 ? options.steps : std::numeric_limits<std::int64_t>::max()),
           seed_(options.seed),
           sequence_(sequence),
           observation_(static_cast<std::size_t>(environment_->info().observation_size)),
@@ -145,7 +157,7 @@ class Collector {
         while (const std::optional<std::int64_t> episode = sequence_.claim()) {
             Played played;
             try {
-                if (!play(static_cast<std::uint64_t>(*episode), played)) return;
+                play(static_cast<std::uint64_t>(*episode), played);
             } catch (const Error& error) {
                 played.failure = std::make_exception_ptr(Error(
                     fmt::format("[collect] episode {}: {}", *episode, error.what()), error.kind()));
@@ -155,14 +167,15 @@ class Collector {
     }
 
   private:
-    // False when it was stopped in the middle.
-    bool play(std::uint64_t episode, Played& played) {
+    // To the episode's end, as many rows as are asked for in all, or a stop.
+    void play(std::uint64_t episode, Played& played) {
         data::Dataset& out = played.rows;
         hand_.begin(episode);
         environment_->reset(seed_, episode, observation_);
         std::int64_t reported = 0;
         for (bool over = false; !over;) {
-            if (sequence_.stopped()) return false;
+            played.stopped = sequence_.stopped();
+            if (played.stopped) return;
             if (hand_.act(observation_, action_)) played.fallbacks.push_back(out.rows);
             out.observations.insert(out.observations.end(), observation_.begin(),
                                     observation_.end());
@@ -173,17 +186,18 @@ class Collector {
                                          observation_.end());
             out.terminals.push_back(step.terminal);
             out.timeouts.push_back(step.timeout);
-            over = step.terminal || step.timeout;
-            if (++out.rows - reported == kReportSteps || over) {
+            ++out.rows;
+            over = step.terminal || step.timeout || out.rows == row_limit_;
+            if (out.rows - reported == kReportSteps || over) {
                 sequence_.count_steps(out.rows - reported);
                 reported = out.rows;
             }
         }
-        return true;
     }
 
     std::unique_ptr<envs::Environment> environment_;
     CollectHand hand_;
+    std::int64_t row_limit_;
     std::uint64_t seed_;
     Sequence& sequence_;
     std::vector<float> observation_, action_;
@@ -218,9 +232,6 @@ void play_all(const CollectOptions& options, const CollectActor& actor, std::int
 
 void describe(Collected& collected, const CollectOptions& options) {
     auto& attributes = collected.dataset.attributes;
-    if (envs::is_plugin(options.environment)) {
-        attributes["env_sha256"] = sha256_of(read_bytes(envs::plugin_file(options.environment)));
-    }
     attributes["seed"] = std::to_string(options.seed);
     attributes["drydock_version"] = DRYDOCK_VERSION;
     const bool by_episodes = options.episodes > 0;
@@ -250,12 +261,17 @@ Collected collect_episodes(const CollectOptions& options, const CollectCallbacks
     collected.dataset.action_size = info.action_size;
     collected.dataset.attributes = actor.attributes();
     collected.dataset.attributes["env"] = info.name;
+    for (const auto& [name, value] : info.provenance) collected.dataset.attributes[name] = value;
     Sequence sequence(options, callbacks, collected);
     play_all(options, actor, planned, sequence);
     describe(collected, options);
     return collected;
 }
 
-data::Dataset collect(const CollectOptions& options) { return collect_episodes(options).dataset; }
+data::Dataset collect(const CollectOptions& options) {
+    Collected collected = collect_episodes(options);
+    if (!collected.failure.empty()) throw Error(collected.failure);
+    return std::move(collected.dataset);
+}
 
 }  // namespace drydock::training

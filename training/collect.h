@@ -22,7 +22,7 @@ struct CollectOptions {
     std::vector<double> noise;
     double random_steps = 0;  // share of the steps whose action is uniform in the bounds instead
     // One of the two is above 0. `steps` ends the file after that many rows, in the middle of an
-    // episode if need be.
+    // episode if need be: no episode is played further than that.
     std::int64_t episodes = 0;
     std::int64_t steps = 0;
     std::uint64_t seed = 0;
@@ -38,19 +38,22 @@ struct CollectProgress {
 struct CollectCallbacks {
     // Called by one thread at a time, though not always by the same.
     std::function<void(const CollectProgress&)> progress;
-    // Once it is true, the episodes being played are dropped; those before them are the result.
+    // Once it is true, no episode goes on. The result are the whole episodes before the first that
+    // was being played, and, where steps were asked for, that one's rows.
     const std::atomic<bool>* stop = nullptr;
 };
 
 struct Collected {
     // With next observations, terminals, timeouts and the attributes that are needed to make it
-    // again: env (and env_sha256, of a library), policy and policy_sha256 or behaviour, noise and
-    // random_steps where there are any, seed, episodes or steps as asked for, drydock_version, and
-    // stopped_after_episodes when it was stopped.
+    // again: env and its EnvironmentInfo::provenance, policy and policy_sha256 or behaviour, noise
+    // and random_steps where there are any, seed, episodes or steps as asked for, drydock_version,
+    // and stopped_after_episodes when it was stopped: `episodes` below.
     data::Dataset dataset;
-    std::int64_t episodes = 0;   // that have rows; the last may be cut when steps were asked for
+    std::int64_t episodes = 0;   // that have rows; the last may be cut where steps were asked for
     std::int64_t fallbacks = 0;  // rows in which the policy met a value that is not finite
     bool stopped = false;        // before what was asked for was there; then maybe without rows
+    // What the environment threw in the episode after these, which are whole; "" where it did not.
+    std::string failure;
 };
 
 // Every draw is a function of (seed, episode, step): the environment's start as it documents, the
@@ -63,10 +66,11 @@ struct Collected {
 //
 // Throws Error (usage) for unknown names, both a policy and a behaviour, numbers out of range and
 // when not exactly one of episodes and steps is above 0; Error for a policy that does not load or
-// whose sizes differ, and what the environment throws, of the first such episode.
+// whose sizes differ, and what the environment throws in the first episode. What it throws in a
+// later one ends the collection like a stop.
 Collected collect_episodes(const CollectOptions& options, const CollectCallbacks& callbacks = {});
 
-// Its data set alone; data::write_d4rl writes it.
+// Its data set alone, whole: throws Error for a failure, too. data::write_d4rl writes it.
 data::Dataset collect(const CollectOptions& options);
 
 }  // namespace drydock::training

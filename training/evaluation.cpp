@@ -100,6 +100,7 @@ Evaluation evaluate_policy(std::span<const std::byte> file, const std::string& n
     check_sizes(policy, environment->info(), name);
     Evaluation evaluation;
     evaluation.environment = environment->info().name;
+    evaluation.score_note = environment->info().score_note;
     evaluation.seed = options.seed;
     evaluation.episodes.resize(static_cast<std::size_t>(options.episodes));
     parallel_for(options.episodes, options.threads,

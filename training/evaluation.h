@@ -38,6 +38,7 @@ struct EpisodeResult {
 
 struct Evaluation {
     std::string environment;
+    std::string score_note;  // of the environment that was played in
     std::uint64_t seed = 0;
     std::vector<EpisodeResult> episodes;
     double return_mean = 0, return_std = 0;  // of the population, divisor n

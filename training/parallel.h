@@ -6,15 +6,17 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace drydock::training {
 
 // Calls worker(i) once for every i in [0, count), in any order, on `threads` threads (0: all
-// cores). Each thread makes a worker of its own by make_worker(). After an exception no new item is
-// begun, and the one of the smallest item is thrown again here.
-template <class MakeWorker>
+// cores). Each thread makes a worker of its own by make_worker(). Where the system has no more
+// threads to give, those that there are do the work. After an exception no new item is begun, and
+// the one of the smallest item is thrown again here. `Thread` is for tests.
+template <class Thread = std::thread, class MakeWorker>
 void parallel_for(std::int64_t count, int threads, MakeWorker make_worker) {
     if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     threads = static_cast<int>(std::min<std::int64_t>(threads, count));
@@ -36,10 +38,15 @@ void parallel_for(std::int64_t count, int threads, MakeWorker make_worker) {
             next.store(count);
         }
     };
-    std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i) others.emplace_back(work);
+    std::vector<Thread> others;
+    others.reserve(static_cast<std::size_t>(std::max(0, threads - 1)));
+    try {
+        for (int i = 1; i < threads; ++i) others.emplace_back(work);
+    } catch (const std::system_error&) {
+        // The items are taken one by one: fewer threads take them all, too.
+    }
     if (threads > 0) work();
-    for (std::thread& other : others) other.join();
+    for (Thread& other : others) other.join();
     if (failure) std::rethrow_exception(failure);
 }
 

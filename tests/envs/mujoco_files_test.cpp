@@ -94,6 +94,32 @@ TEST_CASE("a MuJoCo model that is missing or wrong is an error that says what to
     fs::remove_all(folder);
 }
 
+TEST_CASE("a MuJoCo model that is not the known one is played, and the score says so") {
+    for (const MujocoTask& task : mujoco_tasks()) {
+        if (skipped(task)) continue;
+        const char* usual = std::getenv("DRYDOCK_MUJOCO_MODELS");
+        const fs::path models = usual != nullptr ? usual : DRYDOCK_TEST_MUJOCO_MODELS;
+        const EnvironmentInfo known = make_mujoco(task)->info();
+        CHECK(known.provenance.at("model_sha256") == task.model_sha256);
+        CHECK(known.provenance.at("mujoco_version").find('.') != std::string::npos);
+        CHECK(known.score_note == mujoco_info(task).score_note);
+        const fs::path folder = fs::temp_directory_path() / "drydock-mujoco-other-test";
+        fs::create_directories(folder);
+        fs::copy_file(models / task.model_file, folder / task.model_file,
+                      fs::copy_options::overwrite_existing);
+        std::ofstream(folder / task.model_file, std::ios::app) << "<!-- heavier -->\n";
+        {
+            const ModelsFolder elsewhere(folder);
+            const EnvironmentInfo other = make_mujoco(task)->info();
+            CHECK(says(other.score_note, "NOT comparable"));
+            CHECK(says(other.score_note, (folder / task.model_file).string()));
+            CHECK(other.provenance.at("model_sha256").size() == 64);
+            CHECK(other.provenance.at("model_sha256") != task.model_sha256);
+        }
+        fs::remove_all(folder);
+    }
+}
+
 // With room for 250 to 300 numbers on MuJoCo's stack, libmujoco 2.2.2 loads hopper and runs out of
 // room in a step with contacts, which by its own manners would end the process.
 TEST_CASE("an error inside MuJoCo's step is an Error, and a reset starts anew") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <drydock/environment.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,6 +29,19 @@ class Fault {
     ~Fault() { unsetenv("DRYDOCK_FAULT"); }
     Fault(const Fault&) = delete;
     Fault& operator=(const Fault&) = delete;
+};
+
+// The faulty library as a file of its own.
+struct Copy {
+    Copy() { std::filesystem::copy_file(kFaulty, path); }
+    ~Copy() { std::filesystem::remove(path); }
+    Copy(const Copy&) = delete;
+    Copy& operator=(const Copy&) = delete;
+
+    static inline int count = 0;
+    const std::string path = (std::filesystem::temp_directory_path() /
+                              fmt::format("drydock-{}-{}.so", getpid(), count++))
+                                 .string();
 };
 
 struct Refusal {
@@ -103,8 +117,11 @@ TEST_CASE("how a library's episode ends") {
     CHECK((end.terminal && !end.timeout && seen[0] == 2));
     end = last("timeout at 3");
     CHECK((!end.terminal && end.timeout && seen[0] == 3));
+    // Where the task ended, nothing was cut.
     end = last("terminal at the limit");
-    CHECK((end.terminal && end.timeout && seen[0] == 5));
+    CHECK((end.terminal && !end.timeout && seen[0] == 5));
+    end = last("terminal and timeout at 2");
+    CHECK((end.terminal && !end.timeout && seen[0] == 2));
 }
 
 TEST_CASE("a library whose info contradicts itself is refused") {
@@ -135,8 +152,38 @@ TEST_CASE("a library whose info contradicts itself is refused") {
         const Fault fault(refusal.fault);
         check_refusal(error_of([] { make_environment(kFaulty); }), kFaulty, refusal.text);
     }
+    const Copy other;  // the first has said that it has references
     const Fault fault("no references");
-    CHECK(!normalized_score(make_environment(kFaulty)->info(), 10));
+    CHECK(!normalized_score(make_environment(other.path)->info(), 10));
+}
+
+TEST_CASE("a library that describes itself anew is refused") {
+    const Copy copy;
+    const auto first = make_environment(copy.path);
+    CHECK(make_environment(copy.path)->info() == first->info());
+    {
+        const Fault fault("four observations");
+        check_refusal(error_of([&] { make_environment(copy.path); }), copy.path,
+                      "faulty (3 observations, 2 actions, 5 steps) first and faulty (4 ");
+    }
+    {
+        const Fault fault("no references");
+        check_refusal(error_of([&] { make_environment(copy.path); }), copy.path, "the same info");
+    }
+    CHECK_NOTHROW(make_environment(copy.path));
+}
+
+TEST_CASE("a library is known by the bytes that were loaded") {
+    const Copy copy;
+    const std::string before = make_environment(copy.path)->info().provenance.at("env_sha256");
+    CHECK(before.size() == 64);
+    CHECK(make_environment(kCart)->info().provenance.at("env_sha256") != before);
+    // Built anew, as linkers do: another file of the same name.
+    std::filesystem::remove(copy.path);
+    std::filesystem::copy_file(kCart, copy.path);
+    const auto later = make_environment(copy.path);
+    CHECK(later->info().name == "faulty");
+    CHECK(later->info().provenance.at("env_sha256") == before);
 }
 
 TEST_CASE("what a library returns is checked at every step") {

@@ -62,7 +62,7 @@ struct Policy {
     }
 };
 
-void check_same(const data::Dataset& a, const data::Dataset& b) {
+void check_same_rows(const data::Dataset& a, const data::Dataset& b) {
     CHECK(a.rows == b.rows);
     CHECK(a.observations == b.observations);
     CHECK(a.actions == b.actions);
@@ -70,6 +70,10 @@ void check_same(const data::Dataset& a, const data::Dataset& b) {
     CHECK(a.next_observations == b.next_observations);
     CHECK(a.terminals == b.terminals);
     CHECK(a.timeouts == b.timeouts);
+}
+
+void check_same(const data::Dataset& a, const data::Dataset& b) {
+    check_same_rows(a, b);
     CHECK(a.attributes == b.attributes);
 }
 
@@ -234,6 +238,70 @@ TEST_CASE("steps are as many as asked for where episodes end early") {
     check_same(dataset, collect(options));
 }
 
+// The faulty library, with that fault while it lives, as a file of its own: what a library once
+// said of itself holds.
+class Faulty {
+  public:
+    explicit Faulty(const char* fault) {
+        std::filesystem::copy_file(DRYDOCK_FAULTY_PLUGIN, path);
+        setenv("DRYDOCK_FAULT", fault, 1);
+    }
+    ~Faulty() { unsetenv("DRYDOCK_FAULT"); }
+    Faulty(const Faulty&) = delete;
+    Faulty& operator=(const Faulty&) = delete;
+
+    CollectOptions options(std::int64_t episodes, std::int64_t steps, int threads) const {
+        CollectOptions o = pendulum(episodes, steps, threads);
+        o.behaviour = "random";
+        o.environment = path;
+        return o;
+    }
+
+    testing::TemporaryFolder folder;
+    const std::string path = folder.file("libfaulty.so");
+};
+
+TEST_CASE("an episode without an end gives the steps that were asked for") {
+    const Faulty endless("endless");
+    std::int64_t reported = 0;
+    training::CollectCallbacks callbacks;
+    callbacks.progress = [&](const training::CollectProgress& p) { reported = p.rows; };
+    const Collected collected = collect_episodes(endless.options(0, 1000, 3), callbacks);
+    CHECK(collected.dataset.rows == 1000);
+    CHECK(collected.episodes == 1);
+    CHECK(!collected.stopped);
+    CHECK(reported == 1000);
+    CHECK(collected.dataset.timeouts == std::vector<std::uint8_t>(1000, 0));
+}
+
+TEST_CASE("a stop keeps the rows of an unfinished episode where rows were asked for") {
+    const Faulty endless("endless");
+    std::atomic<bool> stop{false};
+    training::CollectCallbacks callbacks;
+    callbacks.stop = &stop;
+    callbacks.progress = [&](const training::CollectProgress& p) { stop = p.rows >= 512; };
+    const Collected rows = collect_episodes(endless.options(0, 1000000, 1), callbacks);
+    CHECK(rows.stopped);
+    CHECK(rows.dataset.rows == 512);
+    CHECK(rows.dataset.rewards.size() == 512);
+    CHECK(rows.episodes == 1);
+    check_same_rows(rows.dataset, collect(endless.options(0, 512, 1)));
+    stop = false;
+    const Collected episodes = collect_episodes(endless.options(7, 0, 1), callbacks);
+    CHECK(episodes.stopped);
+    CHECK(episodes.dataset.rows == 0);
+    CHECK(episodes.episodes == 0);
+    // Several at once: what comes after the first that was cut is not the file's.
+    stop = false;
+    CollectOptions many = pendulum(0, 1000000, 3);
+    callbacks.progress = [&](const training::CollectProgress& p) { stop = p.rows >= 2100; };
+    const Collected some = collect_episodes(many, callbacks);
+    CHECK(some.stopped);
+    REQUIRE(some.dataset.rows > 0);
+    CHECK(some.episodes == (some.dataset.rows + 199) / 200);
+    check_same_rows(some.dataset, collect(pendulum(0, some.dataset.rows, 1)));
+}
+
 TEST_CASE("a stopped collection has the whole episodes before the stop") {
     std::atomic<bool> stop{false};
     training::CollectCallbacks callbacks;
@@ -278,6 +346,26 @@ TEST_CASE("an environment that fails names the episode") {
     unsetenv("DRYDOCK_FAULT");
     CHECK(contains(text, "episode 0: "));
     CHECK(contains(text, "the robot fell over"));
+}
+
+TEST_CASE("a failure leaves the whole episodes before it") {
+    const Faulty faulty("episode 4 fails");
+    const auto check = [](const Collected& collected) {
+        CHECK(collected.stopped);
+        CHECK(contains(collected.failure, "episode 4: "));
+        CHECK(contains(collected.failure, "out of paint"));
+        CHECK(collected.episodes == 4);
+        CHECK(collected.dataset.rows == 20);
+        CHECK(collected.dataset.rewards.size() == 20);
+        CHECK(collected.dataset.attributes.at("stopped_after_episodes") == "4");
+    };
+    for (const int threads : {1, 3}) {
+        check(collect_episodes(faulty.options(50, 0, threads)));
+        check(collect_episodes(faulty.options(0, 500, threads)));
+        CHECK(contains(error_of([&] { collect(faulty.options(50, 0, threads)); }), "out of paint"));
+    }
+    // What is not needed does not matter.
+    CHECK(collect(faulty.options(0, 20, 3)).rows == 20);
 }
 
 TEST_CASE("collect refuses what it cannot do") {

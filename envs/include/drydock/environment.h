@@ -94,7 +94,8 @@ typedef struct drydock_environment_outcome {
     /* Not 0: the task ended, by success or by failure; the state after it has no value. */
     int32_t terminal;
     /* Not 0: something but the task cut the episode here; the state after it still has a value. The
-     * limit of max_episode_steps is drydock's business and need not be reported. */
+     * limit of max_episode_steps is drydock's business and need not be reported. A step that is
+     * terminal as well counts as terminal alone: where the task ended, nothing was cut. */
     int32_t timeout;
 } drydock_environment_outcome;
 

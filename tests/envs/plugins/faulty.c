@@ -7,6 +7,7 @@
 
 struct drydock_environment {
     float steps;
+    uint64_t episode;
 };
 
 static int fault(const char* name) {
@@ -44,6 +45,8 @@ static void spoil_numbers(drydock_environment_info* info) {
     if (fault("references equal")) info->reference_max = info->reference_min;
     if (fault("reference is infinite")) info->reference_max = INFINITY;
     if (fault("no references")) info->has_references = 0;
+    if (fault("four observations")) info->observation_size = 4;
+    if (fault("endless")) info->max_episode_steps = INT64_MAX;
 }
 
 static void spoil_name(drydock_environment_info* info) {
@@ -93,6 +96,7 @@ drydock_environment_status drydock_environment_reset(drydock_environment* enviro
     long_text[sizeof long_text - 1] = '\0';
     if (fault("reset fails")) return fail(error, long_text);
     environment->steps = 0;
+    environment->episode = episode;
     observation[0] = (float)seed;
     observation[1] = (float)episode;
     observation[2] = fault("reset gives infinity") ? INFINITY : 0.0f;
@@ -107,6 +111,7 @@ drydock_environment_status drydock_environment_step(drydock_environment* environ
                                                     drydock_environment_error* error) {
     environment->steps += 1;
     if (fault("step fails without a text")) return 3;
+    if (fault("episode 4 fails") && environment->episode == 4) return fail(error, "out of paint");
     if (fault("step fails") && environment->steps == 3) return fail(error, "the robot fell over");
     observation[0] = environment->steps;
     observation[1] = action[0];
@@ -118,6 +123,9 @@ drydock_environment_status drydock_environment_step(drydock_environment* environ
     outcome->terminal = fault("terminal at 2") && environment->steps == 2;
     if (fault("terminal at the limit")) outcome->terminal = environment->steps == 5;
     outcome->timeout = fault("timeout at 3") && environment->steps == 3;
+    if (fault("terminal and timeout at 2") && environment->steps == 2) {
+        outcome->terminal = outcome->timeout = 1;
+    }
     return DRYDOCK_ENVIRONMENT_OK;
 }
 #endif
