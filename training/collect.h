@@ -38,7 +38,8 @@ struct CollectProgress {
 struct CollectCallbacks {
     // Called by one thread at a time, though not always by the same.
     std::function<void(const CollectProgress&)> progress;
-    // Once it is true, the episodes being played are dropped; those before them are the result.
+    // Once it is true, no episode begins, and those being played are dropped unless a later one is
+    // complete. The result is what is complete then.
     const std::atomic<bool>* stop = nullptr;
 };
 
