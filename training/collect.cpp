@@ -44,6 +44,10 @@ class Sequence {
 
     bool stopped() const { return callbacks_.stop != nullptr && callbacks_.stop->load(); }
 
+    // Whether to drop an episode that is being played: not when a later one is complete, which
+    // would then be lost with it.
+    bool dropped(std::int64_t episode) const { return stopped() && episode > last_finished_; }
+
     // The next episode to play, or nothing when enough are played or being played.
     std::optional<std::int64_t> claim() {
         const std::lock_guard guard(lock_);
@@ -63,7 +67,10 @@ class Sequence {
         const std::lock_guard guard(lock_);
         halted_ = halted_ || played.failure;
         finished_rows_ += played.rows.rows;
-        if (!played.stopped) ++finished_;
+        if (!played.stopped) {
+            ++finished_;
+            last_finished_ = std::max(last_finished_.load(), episode);
+        }
         waiting_.emplace(episode, std::move(played));
         for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; ++next_) {
             take(it->second);
@@ -135,7 +142,7 @@ class Sequence {
     std::mutex lock_;
     std::map<std::int64_t, Played> waiting_;
     std::int64_t claimed_ = 0, next_ = 0, finished_ = 0, finished_rows_ = 0;
-    std::atomic<std::int64_t> played_rows_{0};
+    std::atomic<std::int64_t> played_rows_{0}, last_finished_{-1};
     std::exception_ptr failure_;
     bool halted_ = false;
     bool cut_ = false;  // the last episode that was taken, so that none may follow
@@ -157,7 +164,7 @@ class Collector {
         while (const std::optional<std::int64_t> episode = sequence_.claim()) {
             Played played;
             try {
-                play(static_cast<std::uint64_t>(*episode), played);
+                play(*episode, played);
             } catch (const Error& error) {
                 played.failure = std::make_exception_ptr(Error(
                     fmt::format("[collect] episode {}: {}", *episode, error.what()), error.kind()));
@@ -168,13 +175,13 @@ class Collector {
 
   private:
     // To the episode's end, as many rows as are asked for in all, or a stop.
-    void play(std::uint64_t episode, Played& played) {
+    void play(std::int64_t episode, Played& played) {
         data::Dataset& out = played.rows;
-        hand_.begin(episode);
-        environment_->reset(seed_, episode, observation_);
+        hand_.begin(static_cast<std::uint64_t>(episode));
+        environment_->reset(seed_, static_cast<std::uint64_t>(episode), observation_);
         std::int64_t reported = 0;
         for (bool over = false; !over;) {
-            played.stopped = sequence_.stopped();
+            played.stopped = sequence_.dropped(episode);
             if (played.stopped) return;
             if (hand_.act(observation_, action_)) played.fallbacks.push_back(out.rows);
             out.observations.insert(out.observations.end(), observation_.begin(),

@@ -38,8 +38,9 @@ struct CollectProgress {
 struct CollectCallbacks {
     // Called by one thread at a time, though not always by the same.
     std::function<void(const CollectProgress&)> progress;
-    // Once it is true, no episode goes on. The result are the whole episodes before the first that
-    // was being played, and, where steps were asked for, that one's rows.
+    // Once it is true, no episode begins, and those being played end where they are, but for one
+    // that a later one has overtaken. The result are the whole episodes before the first that was
+    // cut, and, where steps were asked for, that one's rows.
     const std::atomic<bool>* stop = nullptr;
 };
 

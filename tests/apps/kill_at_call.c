@@ -1,5 +1,6 @@
-/* Preloaded into the program: SIGKILL at the call number DRYDOCK_KILL_AT that changes a file, counted
- * from 1 in the program's own process. A write has a second number: killed with half of it done. */
+/* Preloaded into the program: SIGKILL at the call number DRYDOCK_KILL_AT that changes a file,
+ * counted from 1 in the program's own process. A write has a second number: killed with half of it
+ * done. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -314,8 +314,9 @@ TEST_CASE("a stopped collection has the whole episodes before the stop") {
     };
     const Collected collected = collect_episodes(pendulum(1000000, 0, 2), callbacks);
     CHECK(collected.stopped);
-    CHECK(collected.episodes >= 3);
-    CHECK(collected.episodes <= 5);
+    // No complete episode is lost, and each thread may have ended one more in the meantime.
+    CHECK(collected.episodes >= 4);
+    CHECK(collected.episodes <= 6);
     CHECK(collected.dataset.rows == 200 * collected.episodes);
     CHECK(collected.dataset.attributes.at("stopped_after_episodes") ==
           std::to_string(collected.episodes));
