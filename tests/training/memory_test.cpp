@@ -32,6 +32,12 @@ void count(void* block, std::int64_t sign) {
     return block;
 }
 
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    void* block = std::malloc(size == 0 ? 1 : size);
+    if (block != nullptr) count(block, 1);
+    return block;
+}
+
 [[gnu::noinline]] void operator delete(void* block) noexcept {
     if (block != nullptr) count(block, -1);
     std::free(block);
