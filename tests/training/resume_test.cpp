@@ -328,11 +328,20 @@ TEST_CASE("an evaluation is stopped too, and taken again") {
     std::atomic<bool> stop{false};
     TrainCallbacks callbacks;
     callbacks.stop = &stop;
-    std::thread user([&] {
-        while (!fs::exists(w.out + "/policy.safetensors")) std::this_thread::yield();
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        stop = true;
-    });
+    // Begun after the data were read: a sanitizer's allocator does not survive a fork beside
+    // threads.
+    std::thread user;
+    callbacks.report_seconds = 0;
+    callbacks.progress = [&](const training::Progress&) {
+        if (user.joinable()) return;
+        user = std::thread([&] {
+            while (!fs::exists(w.out + "/policy.safetensors")) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            stop = true;
+        });
+    };
     CHECK(training::train(w.options, callbacks).stopped);
     user.join();
     CHECK(training::read_rows(w.out + "/evaluations.csv").empty());
