@@ -28,12 +28,7 @@ training::TrainOptions describe_run(const training::ResumeOptions& resume) {
 int go_on(training::ResumeOptions resume) {
     while (resume.folder.size() > 1 && resume.folder.ends_with('/')) resume.folder.pop_back();
     const training::TrainOptions options = describe_run(resume);
-    const auto print_top = [&] {
-        print_heading(fmt::format("{} on {}", options.algorithm, options.dataset));
-        print_facts({{"updates", fmt::format("{}, seed {}", grouped(options.steps), options.seed)},
-                     {"run folder", options.out}});
-    };
-    return show_run(options, print_top, [&](const training::TrainCallbacks& callbacks) {
+    return show_run(options, [&](const training::TrainCallbacks& callbacks) {
         return training::resume(resume, callbacks);
     });
 }

@@ -93,16 +93,22 @@ void print_summary(const TrainOptions& options, const TrainResult& result) {
     print_next(options, result.stopped);
 }
 
+void print_top(const TrainOptions& options) {
+    print_heading(fmt::format("{} on {}", options.algorithm, options.dataset));
+    print_facts({{"updates", fmt::format("{}, seed {}", grouped(options.steps), options.seed)},
+                 {"run folder", options.out}});
+}
+
 }  // namespace
 
-int show_run(const TrainOptions& options, const std::function<void()>& print_top,
+int show_run(const TrainOptions& options,
              const std::function<TrainResult(const training::TrainCallbacks&)>& work) {
     bool started = false;
     ProgressLine line(options.steps, "updates");
     training::TrainCallbacks callbacks;
     callbacks.progress = [&](const Progress& progress) { show(line, progress); };
     callbacks.notice = [&](const std::string& text) {
-        if (!started) print_top();
+        if (!started) print_top(options);
         started = true;
         line.print_line("  " + wrap(text, 96, 2));
     };

@@ -7,10 +7,10 @@
 
 namespace drydock::apps {
 
-// Calls `work` with callbacks that print the progress of the run that `options` describe and obey
-// Ctrl-C: the first asks it to stop and save, the second kills. `print_top` prints the heading,
-// before the first notice. Gives the exit status: 1 when the run was stopped early.
-int show_run(const training::TrainOptions& options, const std::function<void()>& print_top,
+// Prints the heading of the run that `options` describe before its first notice, and calls `work`
+// with callbacks that print its progress and obey Ctrl-C: the first asks it to stop and save, the
+// second kills. Gives the exit status: 1 when the run was stopped early.
+int show_run(const training::TrainOptions& options,
              const std::function<training::TrainResult(const training::TrainCallbacks&)>& work);
 
 }  // namespace drydock::apps

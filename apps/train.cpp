@@ -167,19 +167,11 @@ TrainOptions resolve(const Call& call) {
     return options;
 }
 
-void print_top(const TrainOptions& options) {
-    print_heading(fmt::format("{} on {}", options.algorithm, options.dataset));
-    print_facts({{"updates", fmt::format("{}, seed {}", grouped(options.steps), options.seed)},
-                 {"run folder", options.out}});
-}
-
 int train(const Call& call) {
     const TrainOptions options = resolve(call);
-    return show_run(
-        options, [&] { print_top(options); },
-        [&](const training::TrainCallbacks& callbacks) {
-            return training::train(options, callbacks);
-        });
+    return show_run(options, [&](const training::TrainCallbacks& callbacks) {
+        return training::train(options, callbacks);
+    });
 }
 
 void add_algorithm(CLI::App& parent, const std::string& name, Commands& commands) {
