@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -198,7 +199,15 @@ TEST_CASE("a file that is locked is not called damaged") {
     CHECK(read_d4rl(folder / "f.hdf5").rows == 12);
 }
 
-TEST_CASE("threads read at the same time") {
+// GCC 12's address sanitizer does not take its allocator's locks over fork(): a child forked while
+// another thread allocates may wait for ever. The C library's own allocator does take them.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kForkBesideThreads = false;
+#else
+constexpr bool kForkBesideThreads = true;
+#endif
+
+TEST_CASE("threads read at the same time" * doctest::skip(!kForkBesideThreads)) {
     std::atomic<int> good = 0;
     std::vector<std::thread> threads;
     for (int k = 0; k < 4; ++k) {
@@ -221,12 +230,15 @@ TEST_CASE("a file that changes while it is read is named as such") {
         file.put_required(kRows);
     }
     std::atomic<bool> stop = false;
-    std::thread writer([&] {
-        while (!stop) std::ofstream(folder / "f.hdf5", std::ios::binary | std::ios::app) << 'x';
+    const int file = open((folder / "f.hdf5").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    std::thread writer([&] {  // allocates nothing, see above
+        while (!stop && write(file, "x", 1) == 1) usleep(1000);
     });
     const std::string text = error_of(folder / "f.hdf5");
     stop = true;
     writer.join();
+    close(file);
     CHECK(has_all(text, {"nobody changes while it is read", "f.hdf5"}));
 }
 
