@@ -3,6 +3,7 @@
 #include "algorithms/algorithm.h"
 #include "algorithms/bc.h"
 #include "algorithms/iql.h"
+#include "algorithms/td3bc.h"
 #include "base/error.h"
 
 namespace drydock::algorithms {
@@ -17,6 +18,7 @@ struct Registered {
 constexpr Registered kAlgorithms[] = {
     {"iql", make_iql_recipe},
     {"bc", make_bc_recipe},
+    {"td3bc", make_td3bc_recipe},
 };
 
 }  // namespace
