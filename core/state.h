@@ -136,6 +136,10 @@ class State {
     // are converted and the vector is freed.
     BufferId adopt_column(const std::string& name, const Shape& shape, std::vector<float>&& values);
 
+    // The memory of another state's buffer under its own name here: columns that several states
+    // read. The other state must outlive this one.
+    BufferId share_column(const Buffer& buffer);
+
     // A new group; the reference stays valid.
     ParameterGroup& add_group(const std::string& name, bool trainable = true);
     std::deque<ParameterGroup>& groups() { return groups_; }
