@@ -25,7 +25,11 @@ void add_common_settings(Settings& settings, CommonSettings& common) {
     settings.add("observation_epsilon", &common.observation_epsilon,
                  "added to the deviation of every dimension", {0, 1e6});
     settings.add("reward_transform", &common.reward_transform, "what is done to the rewards",
-                 {0, 0, false, {"none", "return_range", "trajectory_range", "minus_one"}});
+                 {0,
+                  0,
+                  false,
+                  {"none", "return_range", "trajectory_range", "minus_one", "times_10_minus_5",
+                   "minus_half_times_4"}});
     settings.add("action_clip", &common.action_clip,
                  "largest size of the data's actions, once mapped into [-1, 1]",
                  {0, 1, false, {}, 1.0});
@@ -75,6 +79,10 @@ OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
 void add_network_settings(Settings& settings, NetworkSettings& networks, const std::string& names) {
     settings.add("initializer", &networks.initializer, "first values of all networks",
                  {0, 0, false, {"pytorch_default", "orthogonal", "xavier"}});
+    add_layer_sizes(settings, networks, names);
+}
+
+void add_layer_sizes(Settings& settings, NetworkSettings& networks, const std::string& names) {
     settings.add("layer_sizes", &networks.layer_sizes, "sizes by network: " + names, {0, 0});
 }
 
@@ -89,10 +97,11 @@ void fit_layer_sizes(NetworkSettings& networks, const std::vector<NetworkEnds>& 
                     ErrorKind::usage);
     }
     for (const NetworkEnds& e : ends) {
+        std::vector<std::int64_t> sizes_by_default = e.hidden;
+        sizes_by_default.insert(sizes_by_default.begin(), e.in);
+        sizes_by_default.push_back(e.out);
         const auto& sizes =
-            networks.layer_sizes
-                .try_emplace(e.name, std::vector<std::int64_t>{e.in, 256, 256, e.out})
-                .first->second;
+            networks.layer_sizes.try_emplace(e.name, sizes_by_default).first->second;
         if (sizes.front() == e.in && sizes.back() == e.out) continue;
         throw Error(fmt::format("[settings] expected layer_sizes of {} to run from {} to {}, got "
                                 "[{}]; {}",

@@ -50,13 +50,16 @@ struct NetworkSettings {
 };
 // `names` lists the networks for the help text: "q1, q2, v, actor".
 void add_network_settings(Settings& settings, NetworkSettings& networks, const std::string& names);
+// layer_sizes alone, for an algorithm whose networks do not share an initializer.
+void add_layer_sizes(Settings& settings, NetworkSettings& networks, const std::string& names);
 
 // A network's first and last layer.
 struct NetworkEnds {
     std::string name;
     std::int64_t in, out;
+    std::vector<std::int64_t> hidden = {256, 256};  // where layer_sizes does not say
 };
-// Gives each network that has no layer_sizes two hidden layers of 256. Throws Error (usage) for a
+// Gives each network that has no layer_sizes its hidden layers. Throws Error (usage) for a
 // network that is not listed and for sizes that do not fit; `data` says what they should fit.
 void fit_layer_sizes(NetworkSettings& networks, const std::vector<NetworkEnds>& ends,
                      const std::string& data);

@@ -2,6 +2,7 @@
 
 #include "algorithms/algorithm.h"
 #include "algorithms/bc.h"
+#include "algorithms/cql.h"
 #include "algorithms/iql.h"
 #include "base/error.h"
 
@@ -17,6 +18,7 @@ struct Registered {
 constexpr Registered kAlgorithms[] = {
     {"iql", make_iql_recipe},
     {"bc", make_bc_recipe},
+    {"cql", make_cql_recipe},
 };
 
 }  // namespace
