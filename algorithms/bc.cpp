@@ -7,13 +7,15 @@ class Bc final : public Algorithm {
   public:
     Bc(State& state, const BcSettings& settings);
     void record(Graph& g, const Batch& b, std::size_t variant) override;
-    Tensor act(Graph&, Tensor observations) override { return actor_(observations); }
+    Tensor act(Graph&, Tensor observations) override;
     void initialize(std::uint64_t seed) override { actor_group_.initialize(seed); }
     PolicyNetwork policy() const override {
         return {"actor", s_.networks.layer_sizes.at("actor"), "relu", "deterministic_tanh"};
     }
 
   private:
+    bool choices() const { return s_.common.action_count > 0; }
+
     BcSettings s_;
     ParameterGroup& actor_group_;
     nn::Mlp actor_;
@@ -22,7 +24,8 @@ class Bc final : public Algorithm {
 Bc::Bc(State& state, const BcSettings& settings)
     : s_(settings),
       actor_group_(state.add_group("actor")),
-      actor_(actor_group_, "actor", network_spec(s_.networks, "actor", Activation::tanh)) {
+      actor_(actor_group_, "actor",
+             network_spec(s_.networks, "actor", choices() ? Activation::none : Activation::tanh)) {
     const bool own_schedule = s_.actor_learning_rate_schedule != "null";
     const std::string& schedule =
         own_schedule ? s_.actor_learning_rate_schedule : s_.learning_rate_schedule;
@@ -31,13 +34,20 @@ Bc::Bc(State& state, const BcSettings& settings)
         make_optimizer(s_.adam, rate.value(), schedule, s_.common.max_steps));
 }
 
-// The mean over the batch and the action's dimensions of the squared error.
+// Choices: the mean of -log softmax(actor(s))[a]. Real actions: the mean over the batch and the
+// action's dimensions of the squared error.
 void Bc::record(Graph& g, const Batch& b, std::size_t) {
     const double bound = s_.common.batch_action_bound;
-    const Tensor actions = actor_(b.observations);
-    const Tensor loss = mse(bound == 1.0 ? actions : bound * actions, b.actions);
+    const Tensor out = actor_(b.observations);
+    const Tensor loss = choices() ? mean(cross_entropy(out, reshape(b.actions, {b.actions.size()})))
+                                  : mse(bound == 1.0 ? out : bound * out, b.actions);
     g.minimize(loss, actor_group_);
     g.metric("actor_loss", loss);
+}
+
+Tensor Bc::act(Graph&, Tensor observations) {
+    const Tensor out = actor_(observations);
+    return choices() ? reshape(argmax(out), {out.shape()[0], 1}) : out;
 }
 
 }  // namespace

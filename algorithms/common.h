@@ -25,6 +25,8 @@ struct CommonSettings {
     // Bound of Batch::actions; no setting. Training maps the data's actions into [-1, 1]; a trace
     // holds the environment's, up to max_action.
     double batch_action_bound = 1.0;
+    // Of the data, as data::Dataset has it; no setting. 0: actions are real numbers.
+    std::int64_t action_count = 0;
 };
 void add_common_settings(Settings& settings, CommonSettings& common);
 

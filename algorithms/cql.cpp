@@ -107,8 +107,8 @@ void Cql::add_actor(State& state) {
     spec.log_std_max = s_.log_std_max;
     spec.log_std_multiplier = s_.log_std_multiplier_init;
     spec.log_std_offset = s_.log_std_offset_init;
-    spec.density = s_.tanh_log_density == "exact" ? nn::TanhLogDensity::exact
-                                                  : nn::TanhLogDensity::epsilon;
+    spec.density =
+        s_.tanh_log_density == "exact" ? nn::TanhLogDensity::exact : nn::TanhLogDensity::epsilon;
     spec.scored_mean_limit = s_.scored_mean_limit;
     actor_.emplace(
         Actor{group, SquashedGaussianActor(group, scale, "actor", spec),
@@ -133,16 +133,16 @@ void Cql::record(Graph& g, const Batch& b, std::size_t variant) {
 
     // Critics: one-step errors, and the gap between what they say of other actions and of the
     // data's (eq. 4), each in one pass per critic over all actions of a state, the data's first.
-    const Tensor target = b.rewards + s_.discount * (1.0 - b.terminals) *
-                                          detach(target_values(g, b, p));
+    const Tensor target =
+        b.rewards + s_.discount * (1.0 - b.terminals) * detach(target_values(g, b, p));
     const Candidates others = candidates(g, p);
     const Tensor data = reshape(b.actions, {batch_, 1, action_size_});
     const Tensor alpha_prime =
         s_.lagrange ? clamp(exp(actor_->multiplier.log(g)), 0.0, kMultiplierMax) : Tensor();
     Tensor td_losses, terms;
     for (std::size_t i = 0; i < critics_.size(); ++i) {
-        const Tensor values = critics_[i](critics_[i].encode(b.observations),
-                                          concat({data, others.actions}, 1));
+        const Tensor values =
+            critics_[i](critics_[i].encode(b.observations), concat({data, others.actions}, 1));
         const Tensor td = mse(reshape(slice(values, 1, 0, 1), {batch_}), target);
         const Tensor term = conservative_term(conservative_gap(values, others), alpha_prime);
         const std::string q = fmt::format("q{}", i + 1);
@@ -180,8 +180,7 @@ SquashedGaussianActor::Sample Cql::draw(Graph& g, const SquashedGaussianActor::H
     return sample;
 }
 
-Tensor Cql::uniform_actions(Graph& g, const char* stream, std::int64_t n,
-                            std::int64_t rows) const {
+Tensor Cql::uniform_actions(Graph& g, const char* stream, std::int64_t n, std::int64_t rows) const {
     return g.random_uniform(stream, {rows, n, action_size_}, -1.0, 1.0);
 }
 
@@ -228,8 +227,9 @@ Cql::Candidates Cql::candidates(Graph& g, const std::optional<Policies>& p) cons
     const double uniform_density = std::log(0.5) * static_cast<double>(action_size_);
     const auto now = draw(g, p->now, "current_actions", n);
     const auto next = draw(g, p->next, "next_actions", n);
-    return {detach(concat({random, next.actions, now.actions}, 1)),
-            detach(concat({fill(g, {batch_, n}, uniform_density), next.log_prob, now.log_prob}, 1))};
+    return {
+        detach(concat({random, next.actions, now.actions}, 1)),
+        detach(concat({fill(g, {batch_, n}, uniform_density), next.log_prob, now.log_prob}, 1))};
 }
 
 // mean over the batch of T logsumexp((Q - log density) / T) - Q(data); the data's value is the
@@ -254,9 +254,8 @@ Tensor Cql::conservative_gap(Tensor values, const Candidates& c) const {
 // The gap as it is added to a critic's loss.
 Tensor Cql::conservative_term(Tensor gap, Tensor alpha_prime) const {
     if (!s_.lagrange) return s_.cql_alpha * gap;
-    const Tensor excess = s_.weighted_action_gap
-                              ? s_.cql_alpha * (gap - s_.target_action_gap)
-                              : s_.cql_alpha * gap - s_.target_action_gap;
+    const Tensor excess = s_.weighted_action_gap ? s_.cql_alpha * (gap - s_.target_action_gap)
+                                                 : s_.cql_alpha * gap - s_.target_action_gap;
     return alpha_prime * excess;
 }
 

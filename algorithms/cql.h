@@ -48,7 +48,7 @@ struct CqlSettings {
     double log_std_min = -20.0, log_std_max = 2.0;
     double log_std_multiplier_init = 1.0, log_std_offset_init = -1.0;
     bool log_std_scale_learned = true;
-    std::string tanh_log_density = "exact";  // or epsilon
+    std::string tanh_log_density = "exact";                              // or epsilon
     double scored_mean_limit = std::numeric_limits<double>::infinity();  // of bc_steps' densities
 
     double q_learning_rate = 3e-4, actor_learning_rate = 3e-5;
@@ -58,7 +58,7 @@ struct CqlSettings {
     std::string initializer = "corl";  // or rlkit, pytorch_default
     // Hidden layers of 256 where layer_sizes says nothing.
     std::int64_t q1_hidden_layers = 3, q2_hidden_layers = 3, actor_hidden_layers = 3;
-    NetworkSettings networks;  // q1, q2, actor
+    NetworkSettings networks;      // q1, q2, actor
     std::int64_t action_size = 0;  // no setting: of the data
 };
 

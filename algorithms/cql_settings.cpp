@@ -84,8 +84,7 @@ void CqlRecipe::add_conservative_term() {
            {"logsumexp", "mean_difference"});
     settings_.add("n_actions", &s_.n_actions, "sampled actions per source and state", {1, 1e4});
     settings_.add("cql_alpha", &s_.cql_alpha, "weight of the conservative term", {0, kInfinity});
-    settings_.add("cql_temperature", &s_.cql_temperature, "of the logsumexp",
-                  {0, kInfinity, true});
+    settings_.add("cql_temperature", &s_.cql_temperature, "of the logsumexp", {0, kInfinity, true});
     settings_.add("importance_sample", &s_.importance_sample,
                   "subtract log densities in the logsumexp; false: and take Q of the data into it",
                   {0, 0});
@@ -97,8 +96,8 @@ void CqlRecipe::add_conservative_term() {
                   {-kInfinity, kInfinity, false, {}, kInfinity});
     settings_.add("lagrange", &s_.lagrange, "learn a factor that holds the gap at its target",
                   {0, 0});
-    settings_.add("target_action_gap", &s_.target_action_gap, "with lagrange: where the gap is held",
-                  {-kInfinity, kInfinity, true});
+    settings_.add("target_action_gap", &s_.target_action_gap,
+                  "with lagrange: where the gap is held", {-kInfinity, kInfinity, true});
     settings_.add("weighted_action_gap", &s_.weighted_action_gap,
                   "cql_alpha multiplies gap - target; false: the gap alone", {0, 0});
     settings_.add("log_alpha_prime_init", &s_.log_alpha_prime_init,
@@ -117,8 +116,10 @@ void CqlRecipe::add_policy() {
     settings_.add("alpha_multiplier", &s_.alpha_multiplier, "factor of alpha", {0, kInfinity});
     settings_.add("log_alpha_init", &s_.log_alpha_init, "first logarithm of alpha",
                   {-kInfinity, kInfinity, true});
-    choice("alpha_for_actor", &s_.alpha_for_actor, "alpha in the actor's loss, from before or "
-           "after its own step", {"before_step", "after_step"});
+    choice("alpha_for_actor", &s_.alpha_for_actor,
+           "alpha in the actor's loss, from before or "
+           "after its own step",
+           {"before_step", "after_step"});
     choice("critics_for_actor", &s_.critics_for_actor,
            "critics in the actor's loss, from before or after their step",
            {"before_step", "after_step"});
@@ -134,8 +135,8 @@ void CqlRecipe::add_squashing() {
                   {-kInfinity, kInfinity, false, {}, kInfinity});
     settings_.add("log_std_multiplier_init", &s_.log_std_multiplier_init,
                   "first factor of the log-deviation output", {-kInfinity, kInfinity, true});
-    settings_.add("log_std_offset_init", &s_.log_std_offset_init,
-                  "first value added to it", {-kInfinity, kInfinity, true});
+    settings_.add("log_std_offset_init", &s_.log_std_offset_init, "first value added to it",
+                  {-kInfinity, kInfinity, true});
     settings_.add("log_std_scale_learned", &s_.log_std_scale_learned,
                   "train these two with the actor", {0, 0});
     choice("tanh_log_density", &s_.tanh_log_density,
@@ -156,8 +157,8 @@ void CqlRecipe::add_optimizers() {
          "Adam's, of lagrange's log factor");
     settings_.add("learning_rate_schedule", &s_.learning_rate_schedule, "of all but the policy",
                   {0, 0, false, schedules()});
-    settings_.add("actor_learning_rate_schedule", &s_.actor_learning_rate_schedule,
-                  "of the policy", {0, 0, false, schedules()});
+    settings_.add("actor_learning_rate_schedule", &s_.actor_learning_rate_schedule, "of the policy",
+                  {0, 0, false, schedules()});
     add_adam_settings(settings_, s_.adam);
 }
 
@@ -228,22 +229,24 @@ void CqlRecipe::check() const {
         throw Error("[settings] " + text, ErrorKind::usage);
     };
     if (s_.log_std_min > s_.log_std_max || s_.clip_difference_min > s_.clip_difference_max) {
-        refuse(fmt::format("expected log_std_min <= log_std_max and clip_difference_min <= "
-                           "clip_difference_max, got {} and {}, {} and {}",
-                           s_.log_std_min, s_.log_std_max, s_.clip_difference_min,
-                           s_.clip_difference_max));
+        refuse(fmt::format(
+            "expected log_std_min <= log_std_max and clip_difference_min <= "
+            "clip_difference_max, got {} and {}, {} and {}",
+            s_.log_std_min, s_.log_std_max, s_.clip_difference_min, s_.clip_difference_max));
     }
     const bool actorless = s_.policy == "best_of_n";
     if (actorless && (s_.conservative_term == "logsumexp" || s_.target_actions == "policy" ||
                       s_.lagrange || s_.bc_steps > 0 || s_.critics != 1)) {
-        refuse("expected conservative_term mean_difference, target_actions uniform, critics 1, "
-               "lagrange false and bc_steps 0 with policy best_of_n, which has no actor");
+        refuse(
+            "expected conservative_term mean_difference, target_actions uniform, critics 1, "
+            "lagrange false and bc_steps 0 with policy best_of_n, which has no actor");
     }
     if (s_.backup_entropy && (s_.target_actions == "uniform" ||
                               (s_.max_target_backup && s_.max_target_order == "max_then_min"))) {
-        refuse("expected backup_entropy false where the targets' action is uniform or differs from "
-               "critic to critic (max_target_order max_then_min): it has no one density; choose "
-               "min_then_max");
+        refuse(
+            "expected backup_entropy false where the targets' action is uniform or differs from "
+            "critic to critic (max_target_order max_then_min): it has no one density; choose "
+            "min_then_max");
     }
 }
 
@@ -260,9 +263,9 @@ void CqlRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
         ends.push_back(
             {"actor", observation_size, 2 * action_size, hidden(s_.actor_hidden_layers)});
     }
-    fit_layer_sizes(s_.networks, ends,
-                    fmt::format("the data have {} observations and {} actions", observation_size,
-                                action_size));
+    fit_layer_sizes(
+        s_.networks, ends,
+        fmt::format("the data have {} observations and {} actions", observation_size, action_size));
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ SquashedGaussianActor::SquashedGaussianActor(ParameterGroup& group, ParameterGro
     : spec_(spec),
       scale_(&scale),
       mlp_(group, name, spec.mlp),
-      multiplier_(
-          scale.add({name + ".log_std_multiplier", {}, Initializer::ones, spec.log_std_multiplier})),
+      multiplier_(scale.add(
+          {name + ".log_std_multiplier", {}, Initializer::ones, spec.log_std_multiplier})),
       offset_(scale.add({name + ".log_std_offset", {}, Initializer::ones, spec.log_std_offset})) {
     if (mlp_.output_size() % 2 != 0) {
         throw Error(fmt::format("[{}] expected layer_sizes to end in twice the actions, got {}",
@@ -35,9 +35,8 @@ SquashedGaussianActor::Head SquashedGaussianActor::head(Tensor observations) con
     Graph& graph = observations.graph();
     const Tensor out = mlp_(observations);
     const std::int64_t size = mlp_.output_size() / 2;
-    const Tensor log_std =
-        graph.parameter(*scale_, multiplier_) * slice(out, 1, size, 2 * size) +
-        graph.parameter(*scale_, offset_);
+    const Tensor log_std = graph.parameter(*scale_, multiplier_) * slice(out, 1, size, 2 * size) +
+                           graph.parameter(*scale_, offset_);
     return {slice(out, 1, 0, size), clamp(log_std, spec_.log_std_min, spec_.log_std_max)};
 }
 

@@ -40,10 +40,10 @@ Tensor StateActionCritic::operator()(Tensor encoded, Tensor actions) const {
     const Shape shape = actions.shape();
     if (shape.rank() != 3 || shape[2] != action_size_ ||
         !(encoded.shape() == Shape{shape[0], width_})) {
-        throw Error(fmt::format("[{}] expected encoded states (N, {}) and actions (N, n, {}), got "
-                                "{} and {}",
-                                name_, width_, action_size_, to_string(encoded.shape()),
-                                to_string(shape)));
+        throw Error(
+            fmt::format("[{}] expected encoded states (N, {}) and actions (N, n, {}), got "
+                        "{} and {}",
+                        name_, width_, action_size_, to_string(encoded.shape()), to_string(shape)));
     }
     Graph& graph = encoded.graph();
     const std::int64_t N = shape[0], n = shape[1];

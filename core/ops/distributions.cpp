@@ -18,12 +18,37 @@ Shape with_last(Shape shape, std::int64_t last) {
 
 }  // namespace
 
-Tensor log_tanh_derivative(Tensor x) {
-    return 2.0 * (std::log(2.0) - x - softplus(-2.0 * x));
-}
+Tensor log_tanh_derivative(Tensor x) { return 2.0 * (std::log(2.0) - x - softplus(-2.0 * x)); }
 
 Tensor atanh(Tensor x, double margin) {
     return 0.5 * (log(maximum(1.0 + x, margin)) - log(maximum(1.0 - x, margin)));
+}
+
+Tensor huber(Tensor u, double threshold) {
+    const Tensor size = abs(u);
+    const Tensor inner = minimum(size, threshold);
+    return 0.5 * square(inner) + threshold * (size - inner);
+}
+
+Tensor quantile_huber_loss(Tensor predictions, Tensor samples, double threshold) {
+    const std::int64_t N = predictions.shape()[0], M = predictions.shape()[1];
+    const std::int64_t L = samples.shape()[1];
+    Graph& graph = predictions.graph();
+    const Tensor u = reshape(samples, {N, L, 1}) - reshape(predictions, {N, 1, M});
+    const Tensor tau = (arange(graph, M) + 0.5) / static_cast<double>(M);
+    const Tensor weight = abs(tau - less(u, fill(graph, {}, 0.0)));
+    return mean(sum(weight * huber(u, threshold), 2)) / threshold;
+}
+
+Tensor cross_entropy(Tensor logits, Tensor choices) {
+    return logsumexp(logits, 1) - pick(logits, choices);
+}
+
+Tensor pick(Tensor x, Tensor choices) {
+    Shape mask{x.shape()[0], x.shape()[1]};
+    const Tensor chosen = one_hot(choices, mask[1]);
+    while (mask.rank() < x.shape().rank()) mask.push_back(1);
+    return sum(x * reshape(chosen, mask), 1);
 }
 
 Tensor one_hot(Tensor index, std::int64_t n) {

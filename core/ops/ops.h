@@ -106,6 +106,16 @@ Tensor gaussian_log_prob(Tensor mean, Tensor log_std, Tensor x);
 Tensor log_tanh_derivative(Tensor x);
 // The inverse of tanh, log((1 + x) / (1 - x)) / 2, with 1 + x and 1 - x not below `margin`.
 Tensor atanh(Tensor x, double margin);
+// u^2 / 2 up to |u| = threshold, linear beyond it (Huber 1964).
+Tensor huber(Tensor u, double threshold);
+// Quantile regression of predictions (N, M), the quantiles (i + 0.5) / M, towards samples (N, L):
+// mean over N and L of sum over M |tau - 1(u < 0)| huber(u) / threshold, u = sample - prediction
+// (Dabney et al. 2018, eq. 10).
+Tensor quantile_huber_loss(Tensor predictions, Tensor samples, double threshold);
+// -log softmax(logits)[choice] (N) of logits (N, K) and the numbers (N) of choices.
+Tensor cross_entropy(Tensor logits, Tensor choices);
+// Of x (N, K, ...), the part that one number (N) per row below K chooses: (N, ...).
+Tensor pick(Tensor x, Tensor choices);
 // 1 at `index`, which is of whole numbers, and 0 elsewhere along a new last axis of n; no
 // derivative.
 Tensor one_hot(Tensor index, std::int64_t n);
