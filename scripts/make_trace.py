@@ -10,6 +10,7 @@ an algorithm: it imports the classes of a checkout of CORL, which the user suppl
     scripts/make_trace.py --corl corl --seed 1 --fp64 --check -o iql.safetensors
     scripts/make_trace.py --corl corl --algorithm bc --seed 1 --fp64 --check -o bc.safetensors
     scripts/make_trace.py --corl corl --algorithm td3bc --seed 1 --fp64 --check -o td3bc.safetensors
+    scripts/make_trace.py --corl corl --algorithm cql --lagrange --fp64 --check -o cql.safetensors
 """
 
 import argparse
@@ -150,7 +151,6 @@ class CorlRun:
     file = None  # of algorithms/offline/
     metrics = {}  # our name: CORL's
     columns = ("observations", "actions", "rewards", "next_observations", "terminals")
-    streams = {}  # our name of a stream of draws: its shape for one update
 
     def __init__(self, corl, options, dtype, parameters):
         self.corl, self.options, self.dtype = corl, options, dtype
@@ -165,19 +165,22 @@ class CorlRun:
     def snapshot(self):
         return {n: p.detach().numpy().copy() for n, p in self.named_parameters().items()}
 
+    @staticmethod
+    def noise_shapes(options, sizes):
+        """Streams of random numbers in one update: {name: (shape, "normal" or "uniform")}."""
+        return {}
+
     def clipped_weights(self, batch):
         """How many weights of the next update meet an upper limit; for BC there are none."""
         return 0
 
-    def drawing(self, _draws):
-        """A block in which the trainer draws these numbers, {stream: tensor}, and no others."""
+    def draws(self, noise):
+        """A context in which CORL's code draws these arrays, a dictionary by stream."""
         return contextlib.nullcontext()
 
     def train(self, data, indices, noise):
-        """One update per row of `indices`; returns the metric columns and the clipped weights.
-
-        A metric that an update does not have is NaN there. `noise` is {stream: (updates, ...)}.
-        """
+        """One update per row of `indices` and of the streams in `noise`; returns the metric columns
+        and the clipped weights. A metric that an update does not have is NaN there."""
         columns = {k: torch.from_numpy(v).to(self.dtype) for k, v in data.items()}
         losses = {name: [] for name in self.metrics}
         clipped = 0
@@ -187,8 +190,7 @@ class CorlRun:
                          columns["rewards"][rows, None], columns["next_observations"][rows],
                          columns["terminals"][rows, None]]
                 clipped += self.clipped_weights(batch)
-                draws = {n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}
-                with self.drawing(draws):
+                with self.draws({n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}):
                     log = self.trainer.train(batch)
                 for name, theirs in self.metrics.items():
                     losses[name].append(log.get(theirs, float("nan")))
@@ -299,7 +301,6 @@ class Td3BcRun(CorlRun):
 
     file = "td3_bc"
     metrics = {"q_loss": "critic_loss", "actor_loss": "actor_loss"}
-    streams = {"target_policy": lambda batch, actions: (batch, actions)}
 
     def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
         observation_size, action_size = sizes
@@ -333,8 +334,12 @@ class Td3BcRun(CorlRun):
             named.update(linear_parameters(prefix, network))
         return named
 
-    def drawing(self, draws):
-        return mock.patch.object(self.corl.torch, "randn_like", lambda _: draws["target_policy"])
+    @staticmethod
+    def noise_shapes(options, sizes):
+        return {"target_policy": ((options.batch, sizes[1]), "normal")}
+
+    def draws(self, noise):
+        return mock.patch.object(torch, "randn_like", lambda _: noise["target_policy"])
 
     def hyperparameters(self):
         options = self.options
@@ -344,6 +349,129 @@ class Td3BcRun(CorlRun):
             "actor_learning_rate": options.learning_rate, "alpha": options.td3bc_alpha,
             "policy_noise": self.policy_noise, "noise_clip": self.noise_clip,
             "policy_period": self.trainer.policy_freq,
+        }
+
+
+class CqlRun(CorlRun):
+    """CORL's ContinuousCQL. Its networks are 256 wide: their linear layers are exchanged.
+
+    The random numbers that it draws are taken from the recording: PyTorch's source of standard normal
+    numbers for distributions and Tensor.uniform_ are replaced while an update runs.
+    """
+
+    file = "cql"
+    metrics = {"q1_td_loss": "qf1_loss", "q2_td_loss": "qf2_loss",
+               "q1_conservative_loss": "cql_min_qf1_loss", "q2_conservative_loss": "cql_min_qf2_loss",
+               "alpha": "alpha", "alpha_prime": "alpha_prime", "actor_loss": "policy_loss"}
+    # In the order in which CORL draws them.
+    normal_streams = ("policy_action", "target_action", "current_actions", "next_actions")
+
+    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        observation_size, action_size = sizes
+        pair = observation_size + action_size
+        hidden = options.hidden
+        first = options.q1_hidden or hidden
+        self.actor = corl.TanhGaussianPolicy(observation_size, action_size, options.max_action)
+        resize_layers(self.actor.base_network, [observation_size, *hidden, 2 * action_size])
+        self.critics = []
+        for layers in (first, hidden):
+            critic = corl.FullyConnectedQFunction(observation_size, action_size, True, len(layers))
+            resize_layers(critic.network, [pair, *layers, 1])
+            self.critics.append(critic.to(dtype))
+        self.actor.to(dtype)
+        faster = learning_rate / options.learning_rate  # of a warm-up
+        self.actor_rate = options.actor_learning_rate
+        adam = torch.optim.Adam
+        self.optimizer = adam(self.critics[0].parameters(), lr=learning_rate)
+        self.trainer = corl.ContinuousCQL(
+            critic_1=self.critics[0], critic_1_optimizer=self.optimizer,
+            critic_2=self.critics[1],
+            critic_2_optimizer=adam(self.critics[1].parameters(), lr=learning_rate),
+            actor=self.actor,
+            actor_optimizer=adam(self.actor.parameters(), lr=faster * self.actor_rate),
+            target_entropy=-action_size, discount=options.discount,
+            alpha_multiplier=options.alpha_multiplier,
+            use_automatic_entropy_tuning=not options.fixed_alpha,
+            backup_entropy=options.backup_entropy, policy_lr=faster * self.actor_rate,
+            qf_lr=learning_rate, soft_target_update_rate=polyak, bc_steps=0,
+            target_update_period=options.target_update_period,
+            cql_n_actions=options.n_actions,
+            cql_importance_sample=not options.no_importance_sample,
+            cql_lagrange=options.lagrange, cql_target_action_gap=options.target_action_gap,
+            cql_temp=options.cql_temperature, cql_alpha=options.cql_alpha,
+            cql_max_target_backup=options.max_target_backup,
+            cql_clip_diff_min=options.clip_difference_min,
+            cql_clip_diff_max=options.clip_difference_max)
+        # CORL has no log_alpha where alpha is fixed; a trace always has one.
+        self.log_alpha = self.trainer.log_alpha or corl.Scalar(0.0)
+        for scalar in (self.log_alpha, self.trainer.log_alpha_prime):
+            scalar.to(dtype)
+        super().__init__(corl, options, dtype, parameters)
+
+    @staticmethod
+    def noise_shapes(options, sizes):
+        one = (options.batch, sizes[1])
+        several = (options.batch, options.n_actions, sizes[1])
+        return {"policy_action": (one, "normal"),
+                "target_action": (several if options.max_target_backup else one, "normal"),
+                "current_actions": (several, "normal"), "next_actions": (several, "normal"),
+                "random_actions": (several, "uniform")}
+
+    @contextlib.contextmanager
+    def draws(self, noise):
+        waiting = [noise[name] for name in self.normal_streams]
+
+        def standard_normal(shape, dtype, device):
+            values = waiting.pop(0)
+            assert tuple(shape) == tuple(values.shape) and dtype == values.dtype, "order of draws"
+            return values
+
+        def uniform(tensor, low, high):
+            assert (low, high) == (-1, 1) and tensor.shape == noise["random_actions"].shape
+            return tensor.copy_(noise["random_actions"])
+
+        with mock.patch("torch.distributions.normal._standard_normal", standard_normal), \
+                mock.patch.object(torch.Tensor, "uniform_", uniform):
+            yield
+        assert not waiting, "CORL drew less often than expected"
+
+    def named_parameters(self):
+        named = {}
+        trainer = self.trainer
+        for prefix, network in (("q1", self.critics[0]), ("q2", self.critics[1]),
+                                ("q1_target", trainer.target_critic_1),
+                                ("q2_target", trainer.target_critic_2), ("actor", self.actor)):
+            named.update(linear_parameters(prefix, network))
+        named["actor.log_std_multiplier"] = self.actor.log_std_multiplier.constant
+        named["actor.log_std_offset"] = self.actor.log_std_offset.constant
+        named["log_alpha"] = self.log_alpha.constant
+        named["log_alpha_prime"] = trainer.log_alpha_prime.constant
+        return named
+
+    def hyperparameters(self):
+        options = self.options
+        unlimited = {float("inf"): None, float("-inf"): None}
+        return {
+            **self.shared_hyperparameters(self.optimizer),
+            "polyak": options.polyak, "target_update_period": options.target_update_period,
+            "q_learning_rate": options.learning_rate, "actor_learning_rate": self.actor_rate,
+            "alpha_learning_rate": self.actor_rate,
+            "alpha_prime_learning_rate": options.learning_rate,
+            "actor_learning_rate_schedule": "constant", "n_actions": options.n_actions,
+            "cql_alpha": options.cql_alpha, "cql_temperature": options.cql_temperature,
+            "importance_sample": not options.no_importance_sample, "lagrange": options.lagrange,
+            "target_action_gap": options.target_action_gap,
+            "max_target_backup": options.max_target_backup,
+            "backup_entropy": options.backup_entropy,
+            "clip_difference_min": unlimited.get(options.clip_difference_min,
+                                                 options.clip_difference_min),
+            "clip_difference_max": unlimited.get(options.clip_difference_max,
+                                                 options.clip_difference_max),
+            "automatic_entropy_tuning": not options.fixed_alpha,
+            "target_entropy": self.trainer.target_entropy,
+            "alpha_multiplier": options.alpha_multiplier, "bc_steps": 0, "log_alpha_init": 0.0,
+            "log_alpha_prime_init": 1.0, "log_std_min": self.actor.tanh_gaussian.log_std_min,
+            "log_std_max": self.actor.tanh_gaussian.log_std_max,
         }
 
 
@@ -366,14 +494,15 @@ def warmed_up_parameters(run_class, corl, options, sizes, data, rng):
     run = run_class(corl, options, sizes, torch.float32, 10 * options.learning_rate, 0.02)
     if options.warm_up:
         run.train(data, rng.integers(0, options.rows, size=(options.warm_up, options.batch)),
-                  draw_noise(run_class, rng, options.warm_up, options.batch, sizes[1]))
+                  draw_noise(run_class, options, sizes, options.warm_up, rng))
     return run.snapshot()
 
 
-def draw_noise(run_class, rng, steps, batch, action_size):
-    """{stream: (steps, ...)} standard normal, fp32."""
-    return {name: rng.standard_normal((steps, *shape(batch, action_size)), dtype=np.float32)
-            for name, shape in run_class.streams.items()}
+def draw_noise(run_class, options, sizes, steps, rng):
+    """{stream: (steps, ...)} in fp32."""
+    draw = {"normal": rng.standard_normal, "uniform": lambda shape: rng.uniform(-1, 1, shape)}
+    return {name: draw[kind]((steps, *shape)).astype(np.float32)
+            for name, (shape, kind) in run_class.noise_shapes(options, sizes).items()}
 
 
 def flip_hidden(parameters):
@@ -392,7 +521,7 @@ def flip_hidden(parameters):
 
 
 def metric_deviation(got, want):
-    scale = np.maximum(np.abs(want), np.nanmean(np.abs(want)))
+    scale = np.maximum(np.maximum(np.abs(want), np.nanmean(np.abs(want))), 1e-30)
     return float(np.nanmax(np.abs(got - want) / scale))
 
 
@@ -420,7 +549,7 @@ def record(options):
     sizes = (data["observations"].shape[1], data["actions"].shape[1])
     start = warmed_up_parameters(run_class, corl, options, sizes, data, rng)
     indices = rng.integers(0, options.rows, size=(options.steps, options.batch))
-    noise = draw_noise(run_class, rng, options.steps, options.batch, sizes[1])
+    noise = draw_noise(run_class, options, sizes, options.steps, rng)
 
     def run(dtype, rows=indices, init=start, draws=noise):
         one = run_class(corl, options, sizes, dtype, options.learning_rate, options.polyak, init)
@@ -471,7 +600,25 @@ def record(options):
     return tensors, metadata, good
 
 
-RUNS = {"bc": BcRun, "iql": IqlRun, "td3bc": Td3BcRun}
+RUNS = {"bc": BcRun, "cql": CqlRun, "iql": IqlRun, "td3bc": Td3BcRun}
+
+
+def add_cql_arguments(add):
+    add("--actor-learning-rate", type=float, default=3e-5)
+    add("--q1-hidden", metavar="N,N", help="of the first critic, where it differs")
+    add("--n-actions", type=int, default=10)
+    add("--cql-alpha", type=float, default=10.0)
+    add("--cql-temperature", type=float, default=1.0)
+    add("--no-importance-sample", action="store_true")
+    add("--lagrange", action="store_true")
+    add("--target-action-gap", type=float, default=-1.0)
+    add("--max-target-backup", action="store_true")
+    add("--backup-entropy", action="store_true")
+    add("--clip-difference-min", type=float, default=float("-inf"))
+    add("--clip-difference-max", type=float, default=float("inf"))
+    add("--fixed-alpha", action="store_true", help="no automatic entropy tuning")
+    add("--alpha-multiplier", type=float, default=1.0)
+    add("--target-update-period", type=int, default=1)
 
 
 def parse_arguments():
@@ -496,6 +643,7 @@ def parse_arguments():
     add("--temperature", type=float, default=3.0)
     add("--td3bc-alpha", type=float, default=2.5, help="weight of Q against imitation")
     add("--learning-rate", type=float, default=3e-4)
+    add_cql_arguments(parser.add_argument_group("cql").add_argument)
     add("--max-steps", type=int, help="horizon of the actor's cosine; default: --steps")
     add("--warm-up", type=int, default=300, metavar="N", help="fast updates before the recording")
     add("--fp64", action="store_true", help="add expect64/ and final64/")
@@ -504,6 +652,8 @@ def parse_arguments():
     add("-o", "--output", required=True, metavar="FILE")
     options = parser.parse_args()
     options.hidden = [int(size) for size in options.hidden.split(",")]
+    if options.q1_hidden:
+        options.q1_hidden = [int(size) for size in options.q1_hidden.split(",")]
     options.max_steps = options.max_steps or options.steps
     return options
 
