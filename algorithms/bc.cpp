@@ -10,7 +10,8 @@ class Bc final : public Algorithm {
     Tensor act(Graph&, Tensor observations) override;
     void initialize(std::uint64_t seed) override { actor_group_.initialize(seed); }
     PolicyNetwork policy() const override {
-        return {"actor", s_.networks.layer_sizes.at("actor"), "relu", "deterministic_tanh"};
+        return {"actor", s_.networks.layer_sizes.at("actor"), "relu",
+                choices() ? "argmax" : "deterministic_tanh"};
     }
 
   private:
@@ -21,11 +22,17 @@ class Bc final : public Algorithm {
     nn::Mlp actor_;
 };
 
+nn::MlpSpec actor_spec(const BcSettings& s) {
+    nn::MlpSpec spec = network_spec(
+        s.networks, "actor", s.common.action_count > 0 ? Activation::none : Activation::tanh);
+    spec.dropout = s.actor_dropout;
+    return spec;
+}
+
 Bc::Bc(State& state, const BcSettings& settings)
     : s_(settings),
       actor_group_(state.add_group("actor")),
-      actor_(actor_group_, "actor",
-             network_spec(s_.networks, "actor", choices() ? Activation::none : Activation::tanh)) {
+      actor_(actor_group_, "actor", actor_spec(s_)) {
     const bool own_schedule = s_.actor_learning_rate_schedule != "null";
     const std::string& schedule =
         own_schedule ? s_.actor_learning_rate_schedule : s_.learning_rate_schedule;
@@ -38,7 +45,7 @@ Bc::Bc(State& state, const BcSettings& settings)
 // action's dimensions of the squared error.
 void Bc::record(Graph& g, const Batch& b, std::size_t) {
     const double bound = s_.common.batch_action_bound;
-    const Tensor out = actor_(b.observations);
+    const Tensor out = actor_.train(b.observations);
     const Tensor loss = choices() ? mean(cross_entropy(out, reshape(b.actions, {b.actions.size()})))
                                   : mse(bound == 1.0 ? out : bound * out, b.actions);
     g.minimize(loss, actor_group_);

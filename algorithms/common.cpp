@@ -37,6 +37,21 @@ void add_common_settings(Settings& settings, CommonSettings& common) {
                  {0, kInfinity, true});
 }
 
+void add_best_settings(Settings& settings, CommonSettings& common) {
+    settings.add("best_fraction", &common.best_fraction,
+                 "share of the data that is imitated, best first; null: all rows", {0, 1});
+    settings.add("best_by", &common.best_by,
+                 "the share is of the trajectories, or of their transitions",
+                 {0, 0, false, {"trajectories", "transitions"}});
+    settings.add("best_discount", &common.best_discount, "of the returns that rank trajectories",
+                 {0, 1});
+    settings.add("trajectory_steps", &common.trajectory_steps,
+                 "rows after which a trajectory is cut where nothing else ends it", {1, 1e9});
+    settings.add("normalize_over", &common.normalize_over,
+                 "rows whose mean and deviation normalise: those kept, or all",
+                 {0, 0, false, {"kept", "all"}});
+}
+
 void add_adam_settings(Settings& settings, AdamSettings& adam) {
     constexpr double kBelowOne = 1.0 - 1e-15;
     settings.add("adam_beta1", &adam.beta1, "decay of the first moment", {0, kBelowOne});

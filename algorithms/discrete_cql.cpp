@@ -34,8 +34,8 @@ DiscreteCql::DiscreteCql(State& state, const DiscreteCqlSettings& settings)
       critic_target_(state.add_group("critic_target", false)),
       q_(critic_, "q", network_spec(s_.networks, "q")),
       target_(critic_target_, "q_target", network_spec(s_.networks, "q")) {
-    critic_.set_optimizer(make_optimizer(s_.adam, s_.learning_rate, s_.learning_rate_schedule,
-                                         s_.common.max_steps));
+    critic_.set_optimizer(
+        make_optimizer(s_.adam, s_.learning_rate, s_.learning_rate_schedule, s_.common.max_steps));
 }
 
 // The returns of each choice: one number, or equally likely ones: (N, S) -> (N, choices, atoms).
@@ -63,8 +63,8 @@ void DiscreteCql::record(Graph& g, const Batch& b, std::size_t variant) {
 
     // One-step error of the choices that were taken.
     const Tensor q = returns(q_, b.observations);
-    const Tensor target = column(b.rewards) + s_.discount * column(1.0 - b.terminals) *
-                                                  detach(next_returns(b));
+    const Tensor target =
+        column(b.rewards) + s_.discount * column(1.0 - b.terminals) * detach(next_returns(b));
     const Tensor td = td_loss(pick(q, taken), target);
 
     // The gap between a soft maximum over all choices and those of the data (eq. 4).
@@ -88,7 +88,9 @@ void DiscreteCql::initialize(std::uint64_t seed) {
 }
 
 PolicyNetwork DiscreteCql::policy() const {
-    return {"q", s_.networks.layer_sizes.at("q"), "relu", "argmax"};
+    PolicyNetwork network{"q", s_.networks.layer_sizes.at("q"), "relu", "argmax"};
+    if (s_.head == "quantile") network.quantiles = s_.quantiles;
+    return network;
 }
 
 }  // namespace

@@ -11,13 +11,13 @@ namespace drydock::algorithms {
 struct DiscreteCqlSettings {
     CommonSettings common;
     double discount = 0.99;
-    double cql_alpha = 0.5;      // weight of the conservative term
-    std::string head = "mean";   // or quantile: QR-DQN
+    double cql_alpha = 0.5;     // weight of the conservative term
+    std::string head = "mean";  // or quantile: QR-DQN
     std::int64_t quantiles = 200;
-    bool double_dqn = true;  // false: the target network chooses the action that it values
+    bool double_dqn = true;          // false: the target network chooses the action that it values
     std::string td_error = "huber";  // or squared; a quantile head knows huber alone
     double huber_threshold = 1.0;
-    double polyak = 1.0;                      // share of the critic that enters its target; 1 copies
+    double polyak = 1.0;  // share of the critic that enters its target; 1 copies
     std::int64_t target_update_period = 100;  // updates from one to the next
     double learning_rate = 1e-3;
     std::string learning_rate_schedule = "constant";
@@ -25,8 +25,8 @@ struct DiscreteCqlSettings {
     NetworkSettings networks;  // q
 };
 
-// Adds the groups `critic` and `critic_target` to `state`; layer_sizes must hold q. The settings are
-// copied.
+// Adds the groups `critic` and `critic_target` to `state`; layer_sizes must hold q. The settings
+// are copied.
 std::unique_ptr<Algorithm> make_discrete_cql(State& state, const DiscreteCqlSettings& settings);
 
 // Its settings by name and its presets (discrete_cql_settings.cpp).

@@ -40,7 +40,8 @@ DiscreteCqlRecipe::DiscreteCqlRecipe() {
     settings_.add("double_dqn", &s_.double_dqn,
                   "Q chooses the next action that its target values; false: the target does",
                   {0, 0});
-    settings_.add("td_error", &s_.td_error, "of the mean head", {0, 0, false, {"huber", "squared"}});
+    settings_.add("td_error", &s_.td_error, "of the mean head",
+                  {0, 0, false, {"huber", "squared"}});
     settings_.add("huber_threshold", &s_.huber_threshold, "from where the error counts linearly",
                   {0, kInfinity, true});
     settings_.add("polyak", &s_.polyak, "share of Q that enters its target; 1 copies it", {0, 1});
@@ -73,9 +74,7 @@ const std::vector<Preset>& DiscreteCqlRecipe::preset_table() const {
                {"target_update_period", "8000"},
                {"adam_epsilon", "3.125e-4"}}),
          {}},
-        {"d3rlpy",
-         with({{"target_update_period", "2000"}, {"adam_epsilon", "3.125e-4"}}),
-         {}}};
+        {"d3rlpy", with({{"target_update_period", "2000"}, {"adam_epsilon", "3.125e-4"}}), {}}};
     return kTable;
 }
 
@@ -99,8 +98,6 @@ void DiscreteCqlRecipe::fit(std::int64_t observation_size, std::int64_t) {
 
 }  // namespace
 
-std::unique_ptr<Recipe> make_discrete_cql_recipe() {
-    return std::make_unique<DiscreteCqlRecipe>();
-}
+std::unique_ptr<Recipe> make_discrete_cql_recipe() { return std::make_unique<DiscreteCqlRecipe>(); }
 
 }  // namespace drydock::algorithms

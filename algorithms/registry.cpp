@@ -5,6 +5,7 @@
 #include "algorithms/cql.h"
 #include "algorithms/discrete_cql.h"
 #include "algorithms/iql.h"
+#include "algorithms/td3bc.h"
 #include "base/error.h"
 
 namespace drydock::algorithms {
@@ -17,10 +18,9 @@ struct Registered {
 
 // One line per algorithm.
 constexpr Registered kAlgorithms[] = {
-    {"iql", make_iql_recipe},
-    {"bc", make_bc_recipe},
-    {"cql", make_cql_recipe},
-    {"discrete-cql", make_discrete_cql_recipe},
+    {"iql", make_iql_recipe},     {"bc", make_bc_recipe},
+    {"cql", make_cql_recipe},     {"discrete-cql", make_discrete_cql_recipe},
+    {"td3bc", make_td3bc_recipe},
 };
 
 }  // namespace

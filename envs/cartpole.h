@@ -10,7 +10,7 @@
 
 namespace drydock::envs {
 
-constexpr double kCartPoleTrack = 2.4;                              // m, to either side
+constexpr double kCartPoleTrack = 2.4;                                     // m, to either side
 constexpr double kCartPoleAngle = 12.0 * 2.0 * 3.141592653589793 / 360.0;  // rad
 
 struct CartPoleState {

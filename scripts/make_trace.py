@@ -10,6 +10,7 @@ an algorithm: it imports the classes of a checkout of CORL, which the user suppl
     scripts/make_trace.py --corl corl --seed 1 --fp64 --check -o iql.safetensors
     scripts/make_trace.py --corl corl --algorithm bc --seed 1 --fp64 --check -o bc.safetensors
     scripts/make_trace.py --corl corl --algorithm cql --lagrange --fp64 --check -o cql.safetensors
+    scripts/make_trace.py --corl corl --algorithm td3bc --seed 1 --fp64 --check -o td3bc.safetensors
 """
 
 import argparse
@@ -173,13 +174,15 @@ class CorlRun:
         """How many weights of the next update meet an upper limit; for BC there are none."""
         return 0
 
-    def draws(self, noise):
-        """A context in which CORL's code draws these arrays, a dictionary by stream."""
+    def drawing(self, _draws):
+        """A block in which the trainer draws these numbers, {stream: tensor}, and no others."""
         return contextlib.nullcontext()
 
     def train(self, data, indices, noise):
-        """One update per row of `indices` and of the streams in `noise`; returns the metric columns
-        and the clipped weights."""
+        """One update per row of `indices`; returns the metric columns and the clipped weights.
+
+        A metric that an update does not have is NaN there. `noise` is {stream: (updates, ...)}.
+        """
         columns = {k: torch.from_numpy(v).to(self.dtype) for k, v in data.items()}
         losses = {name: [] for name in self.metrics}
         clipped = 0
@@ -189,10 +192,11 @@ class CorlRun:
                          columns["rewards"][rows, None], columns["next_observations"][rows],
                          columns["terminals"][rows, None]]
                 clipped += self.clipped_weights(batch)
-                with self.draws({n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}):
+                draws = {n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}
+                with self.drawing(draws):
                     log = self.trainer.train(batch)
                 for name, theirs in self.metrics.items():
-                    losses[name].append(log[theirs])
+                    losses[name].append(log.get(theirs, float("nan")))
         real = np.float64 if self.dtype == torch.float64 else np.float32
         return {name: np.asarray(v, dtype=real) for name, v in losses.items()}, clipped
 
@@ -361,8 +365,8 @@ class CqlRun(CorlRun):
                 "random_actions": (several, "uniform")}
 
     @contextlib.contextmanager
-    def draws(self, noise):
-        waiting = [noise[name] for name in self.normal_streams]
+    def drawing(self, draws):
+        waiting = [draws[name] for name in self.normal_streams]
 
         def standard_normal(shape, dtype, device):
             values = waiting.pop(0)
@@ -370,8 +374,8 @@ class CqlRun(CorlRun):
             return values
 
         def uniform(tensor, low, high):
-            assert (low, high) == (-1, 1) and tensor.shape == noise["random_actions"].shape
-            return tensor.copy_(noise["random_actions"])
+            assert (low, high) == (-1, 1) and tensor.shape == draws["random_actions"].shape
+            return tensor.copy_(draws["random_actions"])
 
         with mock.patch("torch.distributions.normal._standard_normal", standard_normal), \
                 mock.patch.object(torch.Tensor, "uniform_", uniform):
@@ -418,6 +422,62 @@ class CqlRun(CorlRun):
         }
 
 
+class Td3BcRun(CorlRun):
+    """CORL's TD3_BC. Its networks have fixed sizes: their linear layers are exchanged, nothing else."""
+
+    file = "td3_bc"
+    metrics = {"q_loss": "critic_loss", "actor_loss": "actor_loss"}
+
+    @staticmethod
+    def noise_shapes(options, sizes):
+        return {"target_policy": ((options.batch, sizes[1]), "normal")}
+
+    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        observation_size, action_size = sizes
+        pair = observation_size + action_size
+        actor = corl.Actor(observation_size, action_size, options.max_action)
+        resize_layers(actor.net, [observation_size, *options.hidden, action_size])
+        critics = [corl.Critic(observation_size, action_size) for _ in range(2)]
+        for critic in critics:
+            resize_layers(critic.net, [pair, *options.hidden, 1])
+        networks = [network.to(dtype) for network in (actor, *critics)]
+        self.optimizers = [torch.optim.Adam(n.parameters(), lr=learning_rate) for n in networks]
+        config = corl.TrainConfig()
+        self.policy_noise, self.noise_clip = config.policy_noise, config.noise_clip
+        self.trainer = corl.TD3_BC(
+            max_action=options.max_action, actor=networks[0], actor_optimizer=self.optimizers[0],
+            critic_1=networks[1], critic_1_optimizer=self.optimizers[1],
+            critic_2=networks[2], critic_2_optimizer=self.optimizers[2],
+            discount=options.discount, tau=polyak,
+            policy_noise=self.policy_noise * options.max_action,
+            noise_clip=self.noise_clip * options.max_action, policy_freq=config.policy_freq,
+            alpha=options.td3bc_alpha)
+        super().__init__(corl, options, dtype, parameters)
+
+    def named_parameters(self):
+        named = {}
+        trainer = self.trainer
+        for prefix, network in (
+                ("actor", trainer.actor), ("actor_target", trainer.actor_target),
+                ("q1", trainer.critic_1), ("q1_target", trainer.critic_1_target),
+                ("q2", trainer.critic_2), ("q2_target", trainer.critic_2_target)):
+            named.update(linear_parameters(prefix, network))
+        return named
+
+    def drawing(self, draws):
+        return mock.patch.object(self.corl.torch, "randn_like", lambda _: draws["target_policy"])
+
+    def hyperparameters(self):
+        options = self.options
+        return {
+            **self.shared_hyperparameters(self.optimizers[0]),
+            "polyak": options.polyak, "q_learning_rate": options.learning_rate,
+            "actor_learning_rate": options.learning_rate, "alpha": options.td3bc_alpha,
+            "policy_noise": self.policy_noise, "noise_clip": self.noise_clip,
+            "policy_period": self.trainer.policy_freq,
+        }
+
+
 def resize_layers(net, sizes):
     """Put linear layers of other sizes in the place of those of a torch.nn.Sequential."""
     places = [i for i, module in enumerate(net) if isinstance(module, torch.nn.Linear)]
@@ -437,14 +497,15 @@ def warmed_up_parameters(run_class, corl, options, sizes, data, rng):
     run = run_class(corl, options, sizes, torch.float32, 10 * options.learning_rate, 0.02)
     if options.warm_up:
         run.train(data, rng.integers(0, options.rows, size=(options.warm_up, options.batch)),
-                  draw_noise(run_class, options, sizes, options.warm_up, rng))
+                  draw_noise(run_class, rng, options, options.warm_up, sizes))
     return run.snapshot()
 
 
-def draw_noise(run_class, options, sizes, steps, rng):
+def draw_noise(run_class, rng, options, steps, sizes):
     """{stream: (steps, ...)} in fp32."""
-    draw = {"normal": rng.standard_normal, "uniform": lambda shape: rng.uniform(-1, 1, shape)}
-    return {name: draw[kind]((steps, *shape)).astype(np.float32)
+    draw = {"normal": lambda shape: rng.standard_normal(shape, dtype=np.float32),
+            "uniform": lambda shape: rng.uniform(-1, 1, shape).astype(np.float32)}
+    return {name: draw[kind]((steps, *shape))
             for name, (shape, kind) in run_class.noise_shapes(options, sizes).items()}
 
 
@@ -464,8 +525,8 @@ def flip_hidden(parameters):
 
 
 def metric_deviation(got, want):
-    scale = np.maximum(np.maximum(np.abs(want), np.mean(np.abs(want))), 1e-30)
-    return float(np.max(np.abs(got - want) / scale))
+    scale = np.maximum(np.maximum(np.abs(want), np.nanmean(np.abs(want))), 1e-30)
+    return float(np.nanmax(np.abs(got - want) / scale))
 
 
 def parameter_deviation(got, want):
@@ -492,7 +553,7 @@ def record(options):
     sizes = (data["observations"].shape[1], data["actions"].shape[1])
     start = warmed_up_parameters(run_class, corl, options, sizes, data, rng)
     indices = rng.integers(0, options.rows, size=(options.steps, options.batch))
-    noise = draw_noise(run_class, options, sizes, options.steps, rng)
+    noise = draw_noise(run_class, rng, options, options.steps, sizes)
 
     def run(dtype, rows=indices, init=start, draws=noise):
         one = run_class(corl, options, sizes, dtype, options.learning_rate, options.polyak, init)
@@ -510,7 +571,7 @@ def record(options):
     note = f", {clipped} weights clipped" if options.algorithm == "iql" else ""
     print(f"{options.output}: {options.steps} updates of {options.batch} rows{note}, "
           f"{int(data['terminals'].sum())} of {options.rows} rows terminal, "
-          f"last losses " + ", ".join(f"{k} {v[-1]:.4g}" for k, v in losses.items()))
+          f"last losses " + ", ".join(f"{k} {v[~np.isnan(v)][-1]:.4g}" for k, v in losses.items()))
 
     good = True
     if options.fp64 or options.check:
@@ -543,7 +604,7 @@ def record(options):
     return tensors, metadata, good
 
 
-RUNS = {"bc": BcRun, "cql": CqlRun, "iql": IqlRun}
+RUNS = {"bc": BcRun, "cql": CqlRun, "iql": IqlRun, "td3bc": Td3BcRun}
 
 
 def add_cql_arguments(add):
@@ -584,6 +645,7 @@ def parse_arguments():
     add("--polyak", type=float, default=0.005)
     add("--expectile", type=float, default=0.7)
     add("--temperature", type=float, default=3.0)
+    add("--td3bc-alpha", type=float, default=2.5, help="weight of Q against imitation")
     add("--learning-rate", type=float, default=3e-4)
     add_cql_arguments(parser.add_argument_group("cql").add_argument)
     add("--max-steps", type=int, help="horizon of the actor's cosine; default: --steps")

@@ -107,7 +107,46 @@ std::vector<float> pick_rows(const data::Transitions& transitions, std::int64_t 
     return picked;
 }
 
-// Every step works on the columns where they are, so that there is never a second copy of one.
+data::TransitionOptions view_options(algorithms::Recipe& recipe,
+                                     const envs::EnvironmentInfo* environment) {
+    data::TransitionOptions view;
+    view.view = data::parse_transition_view(recipe.common().transitions);
+    const bool limited = environment && environment->max_episode_steps > 0;
+    view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
+    view.next_observations = recipe.reads_outcomes();
+    return view;
+}
+
+// The rows that are trained on, with the share of trajectories that the settings choose, and the
+// normaliser. Every step works on the columns where they are, so that there is never a second copy
+// of one.
+void choose_rows(data::Dataset dataset, algorithms::Recipe& recipe,
+                 const data::TransitionOptions& view, TrainingData& out) {
+    const algorithms::CommonSettings& common = recipe.common();
+    const auto by = data::parse_best_by(common.best_by);
+    const data::BestOptions best{common.best_fraction.value_or(1.0), common.best_discount,
+                                 common.trajectory_steps};
+    const bool chooses = common.best_fraction.has_value();
+    const std::int64_t width = dataset.observation_size;
+    std::optional<data::Normalizer> normalizer;
+    const auto fit = [&](std::span<const float> observations, bool all_rows) {
+        if (!common.normalize_observations || (common.normalize_over == "all") != all_rows) return;
+        normalizer = data::fit_normalizer(observations, width, common.observation_epsilon);
+    };
+    if (chooses && by == data::BestBy::transitions) {
+        fit(dataset.observations, true);
+        out.best = data::keep_best_episodes(dataset, best);
+    }
+    data::Transitions& t = out.transitions;
+    t = data::make_transitions(std::move(dataset), view);
+    if (!normalizer) fit(t.observations, true);
+    if (chooses && by == data::BestBy::trajectories) {
+        out.best = data::keep_best_trajectories(t, best);
+    }
+    fit(t.observations, false);
+    out.normalizer = normalizer ? *normalizer : data::Normalizer::identity(t.observation_size);
+}
+
 TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
                            const envs::EnvironmentInfo* environment) {
     check_kind(dataset, recipe);
@@ -122,20 +161,13 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     out.actions = action_map(dataset, recipe, environment);
     check_bounds(dataset, out.actions, environment != nullptr);
 
-    data::TransitionOptions view;
-    view.view = data::parse_transition_view(common.transitions);
-    const bool limited = environment && environment->max_episode_steps > 0;
-    view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
-    view.next_observations = recipe.reads_outcomes();
-    out.transitions = data::make_transitions(std::move(dataset), view);
+    const data::TransitionOptions view = view_options(recipe, environment);
+    choose_rows(std::move(dataset), recipe, view, out);
     data::Transitions& t = out.transitions;
     const auto rewards = data::parse_reward_transform(common.reward_transform);
     if (recipe.reads_outcomes()) data::transform_rewards(t, rewards, view.max_episode_steps);
     out.golden_rows = std::min(kGoldenRows, t.count);
     out.golden_observations = pick_rows(t, out.golden_rows);
-    out.normalizer = common.normalize_observations
-                         ? data::fit_normalizer(t, common.observation_epsilon)
-                         : data::Normalizer::identity(t.observation_size);
     if (common.normalize_observations) out.normalizer.apply(t);
     if (common.action_count == 0) map_actions(t.actions, out.actions, common.action_clip);
     return out;

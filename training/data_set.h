@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "algorithms/algorithm.h"
+#include "data/best_trajectories.h"
 #include "data/normalizer.h"
 #include "data/transitions.h"
 #include "envs/environment.h"
@@ -29,6 +31,7 @@ struct TrainingData {
     std::string sha256;             // of the file
     data::Transitions transitions;  // observations normalised, actions in [-1, 1]
     data::Normalizer normalizer;
+    std::optional<data::BestReport> best;  // where a share of the trajectories was chosen
     ActionMap actions;
     // Some observations as they are in the file, (golden_rows, observation_size).
     std::vector<float> golden_observations;
