@@ -15,6 +15,7 @@ an algorithm: it imports the classes of a checkout of CORL, which the user suppl
 
 import argparse
 import contextlib
+import copy
 import importlib.util
 import json
 import sys
@@ -33,6 +34,8 @@ CHECK_SHARE = 0.25
 
 def load_corl(checkout, name):
     """Import one of CORL's single files without the packages that only its training loop needs."""
+    if not checkout:
+        sys.exit("make_trace: expected --corl, the root of a CORL checkout, for this algorithm")
     path = Path(checkout) / "algorithms" / "offline" / f"{name}.py"
     if not path.is_file():
         sys.exit(f"make_trace: expected CORL's {path}; pass --corl the root of a CORL checkout")
@@ -120,9 +123,11 @@ def prepare_data(corl, rng, options):
         data = synthetic_transitions(rng, options.rows, options.observation_size,
                                      options.action_size, options.max_action,
                                      options.reward_scale)
-    mean, std = corl.compute_mean_std(data["observations"], eps=1e-3)
+    mean, std = data["observations"].mean(0), data["observations"].std(0) + 1e-3
+    if corl:
+        mean, std = corl.compute_mean_std(data["observations"], eps=1e-3)
     for name in ("observations", "next_observations"):
-        data[name] = corl.normalize_states(data[name], mean, std).astype(np.float32)
+        data[name] = ((data[name] - mean) / std).astype(np.float32)
     return data
 
 
@@ -178,6 +183,15 @@ class CorlRun:
         """A block in which the trainer draws these numbers, {stream: tensor}, and no others."""
         return contextlib.nullcontext()
 
+    @staticmethod
+    def adapt(data, options):
+        """The data as this algorithm takes them."""
+        return data
+
+    def train_one(self, batch):
+        """One update; returns its losses under CORL's names."""
+        return self.trainer.train(batch)
+
     def train(self, data, indices, noise):
         """One update per row of `indices`; returns the metric columns and the clipped weights.
 
@@ -194,7 +208,7 @@ class CorlRun:
                 clipped += self.clipped_weights(batch)
                 draws = {n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}
                 with self.drawing(draws):
-                    log = self.trainer.train(batch)
+                    log = self.train_one(batch)
                 for name, theirs in self.metrics.items():
                     losses[name].append(log.get(theirs, float("nan")))
         real = np.float64 if self.dtype == torch.float64 else np.float32
@@ -478,6 +492,88 @@ class Td3BcRun(CorlRun):
         }
 
 
+class DiscreteCqlRun(CorlRun):
+    """Discrete CQL, written here in plain PyTorch from the paper: CORL has no such class.
+
+    So this trace compares two readings of one text; it says nothing about a published program.
+    """
+
+    metrics = {"td_loss": "td_loss", "conservative_loss": "conservative_loss"}
+
+    def __init__(self, _corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        self.atoms = options.quantiles or 1
+        layers = []
+        widths = [sizes[0], *options.hidden, options.choices * self.atoms]
+        for inner, out in zip(widths, widths[1:]):
+            layers += [torch.nn.Linear(inner, out), torch.nn.ReLU()]
+        self.q = torch.nn.Sequential(*layers[:-1]).to(dtype)
+        self.target = torch.nn.Sequential(*(copy.deepcopy(layer) for layer in self.q)).to(dtype)
+        self.optimizer = torch.optim.Adam(self.q.parameters(), lr=learning_rate)
+        self.polyak, self.updates, self.trainer = polyak, 0, self
+        super().__init__(None, options, dtype, parameters)
+
+    @staticmethod
+    def adapt(data, options):
+        """The continuous actions of the data, cut into as many intervals as there are choices."""
+        share = (data["actions"][:, 0] / options.max_action + 1) / 2
+        choices = np.clip(share * options.choices, 0, options.choices - 1)
+        return {**data, "actions": choices.astype(np.int64)}
+
+    def returns(self, network, observations):
+        return network(observations).reshape(-1, self.options.choices, self.atoms)
+
+    def loss(self, batch):
+        observations, choices, rewards, following, terminals = batch
+        rows = torch.arange(len(observations))
+        choices = choices.long()
+        returns = self.returns(self.q, observations)
+        with torch.no_grad():
+            judged = self.returns(self.target, following)
+            chooser = judged if self.options.no_double_dqn else self.returns(self.q, following)
+            best = chooser.mean(2).argmax(1)
+            target = rewards + self.options.discount * (1 - terminals) * judged[rows, best]
+        predicted = returns[rows, choices]
+        if self.options.quantiles:
+            error = target[:, :, None] - predicted[:, None, :]
+            huber = torch.nn.functional.huber_loss(
+                predicted[:, None, :].expand_as(error), target[:, :, None].expand_as(error),
+                reduction="none")
+            tau = (torch.arange(self.atoms, dtype=self.dtype) + 0.5) / self.atoms
+            weight = torch.where(error < 0, 1 - tau, tau)
+            td = (weight.detach() * huber).sum(2).mean()
+        else:
+            td = torch.nn.functional.smooth_l1_loss(predicted, target)
+        values = returns.mean(2)
+        conservative = self.options.cql_alpha * torch.nn.functional.cross_entropy(values, choices)
+        return td, conservative
+
+    def train_one(self, batch):
+        td, conservative = self.loss(batch)
+        self.optimizer.zero_grad()
+        (td + conservative).backward()
+        self.optimizer.step()
+        self.updates += 1
+        if self.updates % self.options.target_update_period == 0:
+            with torch.no_grad():
+                for ours, theirs in zip(self.target.parameters(), self.q.parameters()):
+                    ours.lerp_(theirs, self.polyak)
+        return {"td_loss": td.item(), "conservative_loss": conservative.item()}
+
+    def named_parameters(self):
+        return {**linear_parameters("q", self.q), **linear_parameters("q_target", self.target)}
+
+    def hyperparameters(self):
+        options = self.options
+        return {
+            **self.shared_hyperparameters(self.optimizer), "action_count": options.choices,
+            "learning_rate": options.learning_rate, "polyak": options.polyak,
+            "target_update_period": options.target_update_period,
+            "cql_alpha": options.cql_alpha, "double_dqn": not options.no_double_dqn,
+            "head": "quantile" if options.quantiles else "mean",
+            "quantiles": options.quantiles or 1, "td_error": "huber", "huber_threshold": 1.0,
+        }
+
+
 def resize_layers(net, sizes):
     """Put linear layers of other sizes in the place of those of a torch.nn.Sequential."""
     places = [i for i, module in enumerate(net) if isinstance(module, torch.nn.Linear)]
@@ -545,12 +641,13 @@ def report_conditioning(title, tolerances, losses, final, other_losses, other_fi
 
 def record(options):
     run_class = RUNS[options.algorithm]
-    corl = load_corl(options.corl, run_class.file)
+    corl = load_corl(options.corl, run_class.file) if run_class.file else None
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     data = prepare_data(corl, rng, options)
     options.rows = len(data["rewards"])
     sizes = (data["observations"].shape[1], data["actions"].shape[1])
+    data = run_class.adapt(data, options)
     start = warmed_up_parameters(run_class, corl, options, sizes, data, rng)
     indices = rng.integers(0, options.rows, size=(options.steps, options.batch))
     noise = draw_noise(run_class, rng, options, options.steps, sizes)
@@ -594,17 +691,20 @@ def record(options):
             report_conditioning("fp64, reordered  ", fp64, losses64, final64, other_losses64,
                                 flip_hidden(other64.snapshot())),
         ])
+    source = (f"CORL algorithms/offline/{run_class.file}.py" if run_class.file
+              else "scripts/make_trace.py's own PyTorch")
     metadata = {
-        "drydock.trace": "1", "algorithm": options.algorithm, "preset": "corl",
+        "drydock.trace": "1", "algorithm": options.algorithm,
+        "preset": "corl" if run_class.file else "vector",
         "steps": str(options.steps),
         "hyperparameters": json.dumps(single.hyperparameters()),
-        "generator": f"CORL algorithms/offline/{run_class.file}.py, torch {torch.__version__}, "
+        "generator": f"{source}, torch {torch.__version__}, "
                      f"seed {options.seed}{note}",
     }
     return tensors, metadata, good
 
 
-RUNS = {"bc": BcRun, "cql": CqlRun, "iql": IqlRun, "td3bc": Td3BcRun}
+RUNS = {"bc": BcRun, "cql": CqlRun, "discrete-cql": DiscreteCqlRun, "iql": IqlRun, "td3bc": Td3BcRun}
 
 
 def add_cql_arguments(add):
@@ -623,12 +723,15 @@ def add_cql_arguments(add):
     add("--fixed-alpha", action="store_true", help="no automatic entropy tuning")
     add("--alpha-multiplier", type=float, default=1.0)
     add("--target-update-period", type=int, default=1)
+    add("--choices", type=int, default=3, help="discrete-cql: among how many actions")
+    add("--quantiles", type=int, default=0, help="discrete-cql: of its head; 0 is the mean")
+    add("--no-double-dqn", action="store_true", help="discrete-cql: the target network chooses")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     add = parser.add_argument
-    add("--corl", required=True, metavar="DIR", help="root of a checkout of CORL")
+    add("--corl", metavar="DIR", help="root of a checkout of CORL; discrete-cql needs none")
     add("--algorithm", choices=sorted(RUNS), default="iql")
     add("--seed", type=int, default=0, help="draws the data, the parameters and the batches")
     add("--steps", type=int, default=40, help="updates to record")
