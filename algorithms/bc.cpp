@@ -10,7 +10,8 @@ class Bc final : public Algorithm {
     Tensor act(Graph&, Tensor observations) override;
     void initialize(std::uint64_t seed) override { actor_group_.initialize(seed); }
     PolicyNetwork policy() const override {
-        return {"actor", s_.networks.layer_sizes.at("actor"), "relu", "deterministic_tanh"};
+        return {"actor", s_.networks.layer_sizes.at("actor"), "relu",
+                choices() ? "argmax" : "deterministic_tanh"};
     }
 
   private:
@@ -22,9 +23,8 @@ class Bc final : public Algorithm {
 };
 
 nn::MlpSpec actor_spec(const BcSettings& s) {
-    const bool choices = s.common.action_count > 0;
-    nn::MlpSpec spec =
-        network_spec(s.networks, "actor", choices ? Activation::none : Activation::tanh);
+    nn::MlpSpec spec = network_spec(
+        s.networks, "actor", s.common.action_count > 0 ? Activation::none : Activation::tanh);
     spec.dropout = s.actor_dropout;
     return spec;
 }

@@ -304,7 +304,18 @@ void Cql::initialize(std::uint64_t seed) {
 }
 
 PolicyNetwork Cql::policy() const {
-    return {"actor", s_.networks.layer_sizes.at("actor"), "relu", "tanh_mean"};
+    PolicyNetwork network;
+    network.name = actor_ ? "actor" : "q1";
+    network.layer_sizes = s_.networks.layer_sizes.at(network.name);
+    network.hidden_activation = "relu";
+    if (actor_) {
+        network.head = "tanh_mean";
+        network.outputs = action_size_;
+    } else {
+        network.kind = "best_of_n";
+        network.samples = s_.policy_samples;
+    }
+    return network;
 }
 
 }  // namespace

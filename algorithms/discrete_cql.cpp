@@ -88,7 +88,9 @@ void DiscreteCql::initialize(std::uint64_t seed) {
 }
 
 PolicyNetwork DiscreteCql::policy() const {
-    return {"q", s_.networks.layer_sizes.at("q"), "relu", "argmax"};
+    PolicyNetwork network{"q", s_.networks.layer_sizes.at("q"), "relu", "argmax"};
+    if (s_.head == "quantile") network.quantiles = s_.quantiles;
+    return network;
 }
 
 }  // namespace

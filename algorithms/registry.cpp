@@ -18,11 +18,9 @@ struct Registered {
 
 // One line per algorithm.
 constexpr Registered kAlgorithms[] = {
-    {"iql", make_iql_recipe},
-    {"bc", make_bc_recipe},
+    {"iql", make_iql_recipe},     {"bc", make_bc_recipe},
+    {"cql", make_cql_recipe},     {"discrete-cql", make_discrete_cql_recipe},
     {"td3bc", make_td3bc_recipe},
-    {"cql", make_cql_recipe},
-    {"discrete-cql", make_discrete_cql_recipe},
 };
 
 }  // namespace

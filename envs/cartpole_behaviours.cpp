@@ -19,8 +19,8 @@ struct Skill {
 
 constexpr Skill kExpert = {0.0, 1.0, 0.0};
 constexpr Skill kMedium = {0.0, 0.0, 0.2};
-constexpr Skill kRunsLeft = {-0.02, 0.0, 0.2};
-constexpr Skill kRunsRight = {0.02, 0.0, 0.2};
+constexpr Skill kRunsLeft = {-0.05, 0.0, 0.3};
+constexpr Skill kRunsRight = {0.05, 0.0, 0.3};
 
 class Controller final : public Behaviour {
   public:
@@ -52,7 +52,7 @@ class Controller final : public Behaviour {
 std::unique_ptr<Behaviour> make_mixed(const EnvironmentInfo& environment) {
     std::vector<std::unique_ptr<Behaviour>> parts;
     parts.push_back(make_random_behaviour(environment));
-    for (const Skill& skill : {kRunsLeft, kRunsRight, kMedium}) {
+    for (const Skill& skill : {kRunsLeft, kRunsRight}) {
         parts.push_back(std::make_unique<Controller>(skill));
     }
     return make_mixture(std::move(parts));
@@ -68,7 +68,7 @@ std::vector<BehaviourEntry> cartpole_behaviours(const EnvironmentInfo& environme
         {{"random", "left or right with equal chances", {}},
          [environment](std::uint64_t) { return make_random_behaviour(environment); }},
         {{"runs-left",
-          "balances the pole and lets the cart run off to the left, one step in five "
+          "balances the pole and lets the cart run off to the left, three steps in ten "
           "random",
           {}},
          controller(kRunsLeft)},
@@ -76,9 +76,7 @@ std::vector<BehaviourEntry> cartpole_behaviours(const EnvironmentInfo& environme
         {{"medium", "balances the pole and does not look at the cart, one step in five random", {}},
          controller(kMedium)},
         {{"expert", "balances the pole and holds the cart in the middle", {}}, controller(kExpert)},
-        {{"mixed",
-          "one of random, runs-left, runs-right and medium per episode, equal chances",
-          {}},
+        {{"mixed", "one of random, runs-left and runs-right per episode, equal chances", {}},
          [environment](std::uint64_t) { return make_mixed(environment); }},
     };
 }

@@ -9,12 +9,13 @@ an algorithm: it imports the classes of a checkout of CORL, which the user suppl
     git clone https://github.com/tinkoff-ai/CORL corl
     scripts/make_trace.py --corl corl --seed 1 --fp64 --check -o iql.safetensors
     scripts/make_trace.py --corl corl --algorithm bc --seed 1 --fp64 --check -o bc.safetensors
-    scripts/make_trace.py --corl corl --algorithm td3bc --seed 1 --fp64 --check -o td3bc.safetensors
     scripts/make_trace.py --corl corl --algorithm cql --lagrange --fp64 --check -o cql.safetensors
+    scripts/make_trace.py --corl corl --algorithm td3bc --seed 1 --fp64 --check -o td3bc.safetensors
 """
 
 import argparse
 import contextlib
+import copy
 import importlib.util
 import json
 import sys
@@ -33,6 +34,8 @@ CHECK_SHARE = 0.25
 
 def load_corl(checkout, name):
     """Import one of CORL's single files without the packages that only its training loop needs."""
+    if not checkout:
+        sys.exit("make_trace: expected --corl, the root of a CORL checkout, for this algorithm")
     path = Path(checkout) / "algorithms" / "offline" / f"{name}.py"
     if not path.is_file():
         sys.exit(f"make_trace: expected CORL's {path}; pass --corl the root of a CORL checkout")
@@ -120,9 +123,11 @@ def prepare_data(corl, rng, options):
         data = synthetic_transitions(rng, options.rows, options.observation_size,
                                      options.action_size, options.max_action,
                                      options.reward_scale)
-    mean, std = corl.compute_mean_std(data["observations"], eps=1e-3)
+    mean, std = data["observations"].mean(0), data["observations"].std(0) + 1e-3
+    if corl:
+        mean, std = corl.compute_mean_std(data["observations"], eps=1e-3)
     for name in ("observations", "next_observations"):
-        data[name] = corl.normalize_states(data[name], mean, std).astype(np.float32)
+        data[name] = ((data[name] - mean) / std).astype(np.float32)
     return data
 
 
@@ -174,13 +179,24 @@ class CorlRun:
         """How many weights of the next update meet an upper limit; for BC there are none."""
         return 0
 
-    def draws(self, noise):
-        """A context in which CORL's code draws these arrays, a dictionary by stream."""
+    def drawing(self, _draws):
+        """A block in which the trainer draws these numbers, {stream: tensor}, and no others."""
         return contextlib.nullcontext()
 
+    @staticmethod
+    def adapt(data, options):
+        """The data as this algorithm takes them."""
+        return data
+
+    def train_one(self, batch):
+        """One update; returns its losses under CORL's names."""
+        return self.trainer.train(batch)
+
     def train(self, data, indices, noise):
-        """One update per row of `indices` and of the streams in `noise`; returns the metric columns
-        and the clipped weights. A metric that an update does not have is NaN there."""
+        """One update per row of `indices`; returns the metric columns and the clipped weights.
+
+        A metric that an update does not have is NaN there. `noise` is {stream: (updates, ...)}.
+        """
         columns = {k: torch.from_numpy(v).to(self.dtype) for k, v in data.items()}
         losses = {name: [] for name in self.metrics}
         clipped = 0
@@ -190,8 +206,9 @@ class CorlRun:
                          columns["rewards"][rows, None], columns["next_observations"][rows],
                          columns["terminals"][rows, None]]
                 clipped += self.clipped_weights(batch)
-                with self.draws({n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}):
-                    log = self.trainer.train(batch)
+                draws = {n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}
+                with self.drawing(draws):
+                    log = self.train_one(batch)
                 for name, theirs in self.metrics.items():
                     losses[name].append(log.get(theirs, float("nan")))
         real = np.float64 if self.dtype == torch.float64 else np.float32
@@ -296,62 +313,6 @@ class BcRun(CorlRun):
                 "learning_rate": self.options.learning_rate, "actor_learning_rate": None}
 
 
-class Td3BcRun(CorlRun):
-    """CORL's TD3_BC. Its networks have fixed sizes: their linear layers are exchanged, nothing else."""
-
-    file = "td3_bc"
-    metrics = {"q_loss": "critic_loss", "actor_loss": "actor_loss"}
-
-    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
-        observation_size, action_size = sizes
-        pair = observation_size + action_size
-        actor = corl.Actor(observation_size, action_size, options.max_action)
-        resize_layers(actor.net, [observation_size, *options.hidden, action_size])
-        critics = [corl.Critic(observation_size, action_size) for _ in range(2)]
-        for critic in critics:
-            resize_layers(critic.net, [pair, *options.hidden, 1])
-        networks = [network.to(dtype) for network in (actor, *critics)]
-        self.optimizers = [torch.optim.Adam(n.parameters(), lr=learning_rate) for n in networks]
-        config = corl.TrainConfig()
-        self.policy_noise, self.noise_clip = config.policy_noise, config.noise_clip
-        self.trainer = corl.TD3_BC(
-            max_action=options.max_action, actor=networks[0], actor_optimizer=self.optimizers[0],
-            critic_1=networks[1], critic_1_optimizer=self.optimizers[1],
-            critic_2=networks[2], critic_2_optimizer=self.optimizers[2],
-            discount=options.discount, tau=polyak,
-            policy_noise=self.policy_noise * options.max_action,
-            noise_clip=self.noise_clip * options.max_action, policy_freq=config.policy_freq,
-            alpha=options.td3bc_alpha)
-        super().__init__(corl, options, dtype, parameters)
-
-    def named_parameters(self):
-        named = {}
-        trainer = self.trainer
-        for prefix, network in (
-                ("actor", trainer.actor), ("actor_target", trainer.actor_target),
-                ("q1", trainer.critic_1), ("q1_target", trainer.critic_1_target),
-                ("q2", trainer.critic_2), ("q2_target", trainer.critic_2_target)):
-            named.update(linear_parameters(prefix, network))
-        return named
-
-    @staticmethod
-    def noise_shapes(options, sizes):
-        return {"target_policy": ((options.batch, sizes[1]), "normal")}
-
-    def draws(self, noise):
-        return mock.patch.object(torch, "randn_like", lambda _: noise["target_policy"])
-
-    def hyperparameters(self):
-        options = self.options
-        return {
-            **self.shared_hyperparameters(self.optimizers[0]),
-            "polyak": options.polyak, "q_learning_rate": options.learning_rate,
-            "actor_learning_rate": options.learning_rate, "alpha": options.td3bc_alpha,
-            "policy_noise": self.policy_noise, "noise_clip": self.noise_clip,
-            "policy_period": self.trainer.policy_freq,
-        }
-
-
 class CqlRun(CorlRun):
     """CORL's ContinuousCQL. Its networks are 256 wide: their linear layers are exchanged.
 
@@ -418,8 +379,8 @@ class CqlRun(CorlRun):
                 "random_actions": (several, "uniform")}
 
     @contextlib.contextmanager
-    def draws(self, noise):
-        waiting = [noise[name] for name in self.normal_streams]
+    def drawing(self, draws):
+        waiting = [draws[name] for name in self.normal_streams]
 
         def standard_normal(shape, dtype, device):
             values = waiting.pop(0)
@@ -427,8 +388,8 @@ class CqlRun(CorlRun):
             return values
 
         def uniform(tensor, low, high):
-            assert (low, high) == (-1, 1) and tensor.shape == noise["random_actions"].shape
-            return tensor.copy_(noise["random_actions"])
+            assert (low, high) == (-1, 1) and tensor.shape == draws["random_actions"].shape
+            return tensor.copy_(draws["random_actions"])
 
         with mock.patch("torch.distributions.normal._standard_normal", standard_normal), \
                 mock.patch.object(torch.Tensor, "uniform_", uniform):
@@ -475,6 +436,144 @@ class CqlRun(CorlRun):
         }
 
 
+class Td3BcRun(CorlRun):
+    """CORL's TD3_BC. Its networks have fixed sizes: their linear layers are exchanged, nothing else."""
+
+    file = "td3_bc"
+    metrics = {"q_loss": "critic_loss", "actor_loss": "actor_loss"}
+
+    @staticmethod
+    def noise_shapes(options, sizes):
+        return {"target_policy": ((options.batch, sizes[1]), "normal")}
+
+    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        observation_size, action_size = sizes
+        pair = observation_size + action_size
+        actor = corl.Actor(observation_size, action_size, options.max_action)
+        resize_layers(actor.net, [observation_size, *options.hidden, action_size])
+        critics = [corl.Critic(observation_size, action_size) for _ in range(2)]
+        for critic in critics:
+            resize_layers(critic.net, [pair, *options.hidden, 1])
+        networks = [network.to(dtype) for network in (actor, *critics)]
+        self.optimizers = [torch.optim.Adam(n.parameters(), lr=learning_rate) for n in networks]
+        config = corl.TrainConfig()
+        self.policy_noise, self.noise_clip = config.policy_noise, config.noise_clip
+        self.trainer = corl.TD3_BC(
+            max_action=options.max_action, actor=networks[0], actor_optimizer=self.optimizers[0],
+            critic_1=networks[1], critic_1_optimizer=self.optimizers[1],
+            critic_2=networks[2], critic_2_optimizer=self.optimizers[2],
+            discount=options.discount, tau=polyak,
+            policy_noise=self.policy_noise * options.max_action,
+            noise_clip=self.noise_clip * options.max_action, policy_freq=config.policy_freq,
+            alpha=options.td3bc_alpha)
+        super().__init__(corl, options, dtype, parameters)
+
+    def named_parameters(self):
+        named = {}
+        trainer = self.trainer
+        for prefix, network in (
+                ("actor", trainer.actor), ("actor_target", trainer.actor_target),
+                ("q1", trainer.critic_1), ("q1_target", trainer.critic_1_target),
+                ("q2", trainer.critic_2), ("q2_target", trainer.critic_2_target)):
+            named.update(linear_parameters(prefix, network))
+        return named
+
+    def drawing(self, draws):
+        return mock.patch.object(self.corl.torch, "randn_like", lambda _: draws["target_policy"])
+
+    def hyperparameters(self):
+        options = self.options
+        return {
+            **self.shared_hyperparameters(self.optimizers[0]),
+            "polyak": options.polyak, "q_learning_rate": options.learning_rate,
+            "actor_learning_rate": options.learning_rate, "alpha": options.td3bc_alpha,
+            "policy_noise": self.policy_noise, "noise_clip": self.noise_clip,
+            "policy_period": self.trainer.policy_freq,
+        }
+
+
+class DiscreteCqlRun(CorlRun):
+    """Discrete CQL, written here in plain PyTorch from the paper: CORL has no such class.
+
+    So this trace compares two readings of one text; it says nothing about a published program.
+    """
+
+    metrics = {"td_loss": "td_loss", "conservative_loss": "conservative_loss"}
+
+    def __init__(self, _corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        self.atoms = options.quantiles or 1
+        layers = []
+        widths = [sizes[0], *options.hidden, options.choices * self.atoms]
+        for inner, out in zip(widths, widths[1:]):
+            layers += [torch.nn.Linear(inner, out), torch.nn.ReLU()]
+        self.q = torch.nn.Sequential(*layers[:-1]).to(dtype)
+        self.target = torch.nn.Sequential(*(copy.deepcopy(layer) for layer in self.q)).to(dtype)
+        self.optimizer = torch.optim.Adam(self.q.parameters(), lr=learning_rate)
+        self.polyak, self.updates, self.trainer = polyak, 0, self
+        super().__init__(None, options, dtype, parameters)
+
+    @staticmethod
+    def adapt(data, options):
+        """The continuous actions of the data, cut into as many intervals as there are choices."""
+        share = (data["actions"][:, 0] / options.max_action + 1) / 2
+        choices = np.clip(share * options.choices, 0, options.choices - 1)
+        return {**data, "actions": choices.astype(np.int64)}
+
+    def returns(self, network, observations):
+        return network(observations).reshape(-1, self.options.choices, self.atoms)
+
+    def loss(self, batch):
+        observations, choices, rewards, following, terminals = batch
+        rows = torch.arange(len(observations))
+        choices = choices.long()
+        returns = self.returns(self.q, observations)
+        with torch.no_grad():
+            judged = self.returns(self.target, following)
+            chooser = judged if self.options.no_double_dqn else self.returns(self.q, following)
+            best = chooser.mean(2).argmax(1)
+            target = rewards + self.options.discount * (1 - terminals) * judged[rows, best]
+        predicted = returns[rows, choices]
+        if self.options.quantiles:
+            error = target[:, :, None] - predicted[:, None, :]
+            huber = torch.nn.functional.huber_loss(
+                predicted[:, None, :].expand_as(error), target[:, :, None].expand_as(error),
+                reduction="none")
+            tau = (torch.arange(self.atoms, dtype=self.dtype) + 0.5) / self.atoms
+            weight = torch.where(error < 0, 1 - tau, tau)
+            td = (weight.detach() * huber).sum(2).mean()
+        else:
+            td = torch.nn.functional.smooth_l1_loss(predicted, target)
+        values = returns.mean(2)
+        conservative = self.options.cql_alpha * torch.nn.functional.cross_entropy(values, choices)
+        return td, conservative
+
+    def train_one(self, batch):
+        td, conservative = self.loss(batch)
+        self.optimizer.zero_grad()
+        (td + conservative).backward()
+        self.optimizer.step()
+        self.updates += 1
+        if self.updates % self.options.target_update_period == 0:
+            with torch.no_grad():
+                for ours, theirs in zip(self.target.parameters(), self.q.parameters()):
+                    ours.lerp_(theirs, self.polyak)
+        return {"td_loss": td.item(), "conservative_loss": conservative.item()}
+
+    def named_parameters(self):
+        return {**linear_parameters("q", self.q), **linear_parameters("q_target", self.target)}
+
+    def hyperparameters(self):
+        options = self.options
+        return {
+            **self.shared_hyperparameters(self.optimizer), "action_count": options.choices,
+            "learning_rate": options.learning_rate, "polyak": options.polyak,
+            "target_update_period": options.target_update_period,
+            "cql_alpha": options.cql_alpha, "double_dqn": not options.no_double_dqn,
+            "head": "quantile" if options.quantiles else "mean",
+            "quantiles": options.quantiles or 1, "td_error": "huber", "huber_threshold": 1.0,
+        }
+
+
 def resize_layers(net, sizes):
     """Put linear layers of other sizes in the place of those of a torch.nn.Sequential."""
     places = [i for i, module in enumerate(net) if isinstance(module, torch.nn.Linear)]
@@ -494,14 +593,15 @@ def warmed_up_parameters(run_class, corl, options, sizes, data, rng):
     run = run_class(corl, options, sizes, torch.float32, 10 * options.learning_rate, 0.02)
     if options.warm_up:
         run.train(data, rng.integers(0, options.rows, size=(options.warm_up, options.batch)),
-                  draw_noise(run_class, options, sizes, options.warm_up, rng))
+                  draw_noise(run_class, rng, options, options.warm_up, sizes))
     return run.snapshot()
 
 
-def draw_noise(run_class, options, sizes, steps, rng):
+def draw_noise(run_class, rng, options, steps, sizes):
     """{stream: (steps, ...)} in fp32."""
-    draw = {"normal": rng.standard_normal, "uniform": lambda shape: rng.uniform(-1, 1, shape)}
-    return {name: draw[kind]((steps, *shape)).astype(np.float32)
+    draw = {"normal": lambda shape: rng.standard_normal(shape, dtype=np.float32),
+            "uniform": lambda shape: rng.uniform(-1, 1, shape).astype(np.float32)}
+    return {name: draw[kind]((steps, *shape))
             for name, (shape, kind) in run_class.noise_shapes(options, sizes).items()}
 
 
@@ -541,15 +641,16 @@ def report_conditioning(title, tolerances, losses, final, other_losses, other_fi
 
 def record(options):
     run_class = RUNS[options.algorithm]
-    corl = load_corl(options.corl, run_class.file)
+    corl = load_corl(options.corl, run_class.file) if run_class.file else None
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     data = prepare_data(corl, rng, options)
     options.rows = len(data["rewards"])
     sizes = (data["observations"].shape[1], data["actions"].shape[1])
+    data = run_class.adapt(data, options)
     start = warmed_up_parameters(run_class, corl, options, sizes, data, rng)
     indices = rng.integers(0, options.rows, size=(options.steps, options.batch))
-    noise = draw_noise(run_class, options, sizes, options.steps, rng)
+    noise = draw_noise(run_class, rng, options, options.steps, sizes)
 
     def run(dtype, rows=indices, init=start, draws=noise):
         one = run_class(corl, options, sizes, dtype, options.learning_rate, options.polyak, init)
@@ -590,17 +691,20 @@ def record(options):
             report_conditioning("fp64, reordered  ", fp64, losses64, final64, other_losses64,
                                 flip_hidden(other64.snapshot())),
         ])
+    source = (f"CORL algorithms/offline/{run_class.file}.py" if run_class.file
+              else "scripts/make_trace.py's own PyTorch")
     metadata = {
-        "drydock.trace": "1", "algorithm": options.algorithm, "preset": "corl",
+        "drydock.trace": "1", "algorithm": options.algorithm,
+        "preset": "corl" if run_class.file else "vector",
         "steps": str(options.steps),
         "hyperparameters": json.dumps(single.hyperparameters()),
-        "generator": f"CORL algorithms/offline/{run_class.file}.py, torch {torch.__version__}, "
+        "generator": f"{source}, torch {torch.__version__}, "
                      f"seed {options.seed}{note}",
     }
     return tensors, metadata, good
 
 
-RUNS = {"bc": BcRun, "cql": CqlRun, "iql": IqlRun, "td3bc": Td3BcRun}
+RUNS = {"bc": BcRun, "cql": CqlRun, "discrete-cql": DiscreteCqlRun, "iql": IqlRun, "td3bc": Td3BcRun}
 
 
 def add_cql_arguments(add):
@@ -619,12 +723,15 @@ def add_cql_arguments(add):
     add("--fixed-alpha", action="store_true", help="no automatic entropy tuning")
     add("--alpha-multiplier", type=float, default=1.0)
     add("--target-update-period", type=int, default=1)
+    add("--choices", type=int, default=3, help="discrete-cql: among how many actions")
+    add("--quantiles", type=int, default=0, help="discrete-cql: of its head; 0 is the mean")
+    add("--no-double-dqn", action="store_true", help="discrete-cql: the target network chooses")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     add = parser.add_argument
-    add("--corl", required=True, metavar="DIR", help="root of a checkout of CORL")
+    add("--corl", metavar="DIR", help="root of a checkout of CORL; discrete-cql needs none")
     add("--algorithm", choices=sorted(RUNS), default="iql")
     add("--seed", type=int, default=0, help="draws the data, the parameters and the batches")
     add("--steps", type=int, default=40, help="updates to record")
