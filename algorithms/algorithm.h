@@ -76,6 +76,10 @@ class Algorithm {
     // Appends the actions that evaluation takes: (N, S) normalised -> (N, A) in [-1, 1], or the
     // number of a choice (N, 1).
     virtual Tensor act(Graph& graph, Tensor observations) = 0;
+    // Appends the discounted return, in training's units of reward, that the critics expect of the
+    // policy from each observation: (N, S) normalised -> (N). Only where predicts_value().
+    virtual Tensor value(Graph&, Tensor /*observations*/) { return {}; }
+    virtual bool predicts_value() const { return false; }
     // First values of all parameters.
     virtual void initialize(std::uint64_t seed) = 0;
     virtual PolicyNetwork policy() const = 0;

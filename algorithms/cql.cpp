@@ -26,6 +26,8 @@ class Cql final : public Algorithm {
         return ((k + 1) % s_.target_update_period == 0 ? 1 : 0) + (k < s_.bc_steps ? 2 : 0);
     }
     Tensor act(Graph& g, Tensor observations) override;
+    Tensor value(Graph& g, Tensor observations) override;
+    bool predicts_value() const override { return true; }
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override;
 
@@ -55,6 +57,7 @@ class Cql final : public Algorithm {
                                        const char* stream, std::int64_t n) const;
     Tensor uniform_actions(Graph& g, const char* stream, std::int64_t n, std::int64_t rows) const;
     Tensor target_values(Graph& g, const Batch& b, const std::optional<Policies>& p) const;
+    Tensor smaller(Tensor observations, Tensor actions) const;
     Tensor best_value(Tensor next, Tensor actions, Tensor penalty) const;
     Candidates candidates(Graph& g, const std::optional<Policies>& p) const;
     Tensor conservative_gap(Tensor values, const Candidates& c) const;
@@ -268,13 +271,19 @@ Tensor Cql::actor_loss(const Batch& b, const Policies& p,
         const Tensor data = bound() == 1.0 ? b.actions : b.actions / bound();
         return mean(entropy_cost - actor_->network.log_prob(p.now, data));
     }
-    const Tensor actions = reshape(sample.actions, {batch_, 1, action_size_});
+    return mean(entropy_cost - smaller(b.observations, sample.actions));
+}
+
+// The smallest of the critics' values of one action a state: (N, S), (N, A) -> (N).
+Tensor Cql::smaller(Tensor observations, Tensor actions) const {
+    const std::int64_t rows = observations.shape()[0];
     Tensor q;
     for (const StateActionCritic& critic : critics_) {
-        const Tensor value = critic(critic.encode(b.observations), actions);
+        const Tensor value =
+            critic(critic.encode(observations), reshape(actions, {rows, 1, action_size_}));
         q = q ? minimum(q, value) : value;
     }
-    return mean(entropy_cost - reshape(q, {batch_}));
+    return reshape(q, {rows});
 }
 
 // alpha as it is at this point of the update.
@@ -296,6 +305,10 @@ Tensor Cql::act(Graph& g, Tensor observations) {
     const Tensor actions = uniform_actions(g, "policy_samples", n, rows);
     const Tensor values = critics_[0](critics_[0].encode(observations), actions);
     return sum(reshape(one_hot(argmax(values), n), {rows, n, 1}) * actions, 1);
+}
+
+Tensor Cql::value(Graph& g, Tensor observations) {
+    return smaller(observations, act(g, observations));
 }
 
 void Cql::initialize(std::uint64_t seed) {

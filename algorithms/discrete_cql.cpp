@@ -13,6 +13,10 @@ class DiscreteCql final : public Algorithm {
         return (k + 1) % s_.target_update_period == 0 ? 1 : 0;
     }
     Tensor act(Graph&, Tensor observations) override;
+    Tensor value(Graph&, Tensor observations) override {
+        return max(mean(returns(q_, observations), 2), 1);
+    }
+    bool predicts_value() const override { return true; }
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override;
 

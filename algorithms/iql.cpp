@@ -18,6 +18,10 @@ class Iql final : public Algorithm {
         return s_.target_critics && (k + 1) % s_.target_update_period == 0 ? 1 : 0;
     }
     Tensor act(Graph& g, Tensor observations) override;
+    Tensor value(Graph& g, Tensor observations) override {
+        return q_.smaller(concat({observations, act(g, observations)}, 1));
+    }
+    bool predicts_value() const override { return true; }
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override;
 

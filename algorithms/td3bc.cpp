@@ -17,6 +17,10 @@ class Td3Bc final : public Algorithm {
         return (k + 1) % s_.policy_period == 0 ? 1 : 0;
     }
     Tensor act(Graph&, Tensor observations) override { return actor_(observations); }
+    Tensor value(Graph& g, Tensor observations) override {
+        return q_.smaller(concat({observations, act(g, observations)}, 1));
+    }
+    bool predicts_value() const override { return true; }
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override {
         return {"actor", s_.networks.layer_sizes.at("actor"), "relu", "deterministic_tanh"};

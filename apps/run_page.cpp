@@ -41,6 +41,12 @@ void show(ProgressLine& line, const Progress& progress, const std::string& seed 
     if (progress.evaluation != nullptr && progress.evaluation->score_mean) {
         detail += fmt::format("  score {:.1f}", *progress.evaluation->score_mean);
     }
+    if (progress.predicted_q) {
+        detail += fmt::format("  Q {:.4g}", *progress.predicted_q);
+        if (progress.discounted_return) {
+            detail += fmt::format(" (seen {:.4g})", *progress.discounted_return);
+        }
+    }
     for (const auto& [name, value] : progress.metrics) {
         detail += fmt::format("  {} {:.4g}", name, value);
     }

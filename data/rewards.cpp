@@ -115,6 +115,31 @@ ReturnRange trajectory_return_range(const Transitions& transitions) {
     return range;
 }
 
+double RewardMap::of_return(double discounted_return, std::int64_t length, double discount) const {
+    const auto n = static_cast<double>(length);
+    const double weights = discount == 1.0 ? n : (1.0 - std::pow(discount, n)) / (1.0 - discount);
+    return scale * discounted_return + shift * weights;
+}
+
+RewardMap reward_map(RewardTransform transform, const ReturnRange& range,
+                     std::int64_t max_episode_steps) {
+    switch (transform) {
+        case RewardTransform::none:
+            return {};
+        case RewardTransform::minus_one:
+            return {1.0, -1.0};
+        case RewardTransform::times_10_minus_5:
+            return {10.0, -5.0};
+        case RewardTransform::minus_half_times_4:
+            return {4.0, -2.0};
+        case RewardTransform::return_range:
+            return {static_cast<double>(max_episode_steps) / (range.max - range.min), 0.0};
+        case RewardTransform::trajectory_range:
+            return {double{kTrajectoryScale} / (range.max - range.min), 0.0};
+    }
+    return {};
+}
+
 ReturnRange transform_rewards(Transitions& transitions, RewardTransform transform,
                               std::int64_t max_episode_steps) {
     ReturnRange range;

@@ -44,6 +44,16 @@ ReturnRange corl_return_range(const Transitions& transitions, std::int64_t max_e
 // called before observations are normalised.
 ReturnRange trajectory_return_range(const Transitions& transitions);
 
+// What a transform did to every reward: r -> scale r + shift.
+struct RewardMap {
+    double scale = 1, shift = 0;
+
+    // Of a discounted return over `length` steps: sum of discount^t (scale r_t + shift).
+    double of_return(double discounted_return, std::int64_t length, double discount) const;
+};
+RewardMap reward_map(RewardTransform transform, const ReturnRange& range,
+                     std::int64_t max_episode_steps = 1000);
+
 // Changes transitions.rewards in place, in float32 as the published code does, and returns the
 // range that it divided by (all zero for the other transforms). Throws drydock::Error when all
 // returns are equal. `max_episode_steps` is return_range's.

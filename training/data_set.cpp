@@ -165,7 +165,10 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     choose_rows(std::move(dataset), recipe, view, out);
     data::Transitions& t = out.transitions;
     const auto rewards = data::parse_reward_transform(common.reward_transform);
-    if (recipe.reads_outcomes()) data::transform_rewards(t, rewards, view.max_episode_steps);
+    if (recipe.reads_outcomes()) {
+        const auto range = data::transform_rewards(t, rewards, view.max_episode_steps);
+        out.rewards = data::reward_map(rewards, range, view.max_episode_steps);
+    }
     out.golden_rows = std::min(kGoldenRows, t.count);
     out.golden_observations = pick_rows(t, out.golden_rows);
     if (common.normalize_observations) out.normalizer.apply(t);

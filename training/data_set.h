@@ -9,6 +9,7 @@
 #include "algorithms/algorithm.h"
 #include "data/best_trajectories.h"
 #include "data/normalizer.h"
+#include "data/rewards.h"
 #include "data/transitions.h"
 #include "envs/environment.h"
 
@@ -32,6 +33,7 @@ struct TrainingData {
     data::Transitions transitions;  // observations normalised, actions in [-1, 1]
     data::Normalizer normalizer;
     std::optional<data::BestReport> best;  // where a share of the trajectories was chosen
+    data::RewardMap rewards;               // what the transform did to them
     ActionMap actions;
     // Some observations as they are in the file, (golden_rows, observation_size).
     std::vector<float> golden_observations;

@@ -35,6 +35,7 @@ class Player {
         : environment_(envs::make_environment(options.environment)),
           context_(policy),
           seed_(options.seed),
+          discount_(options.discount),
           stop_(options.stop),
           results_(results),
           observation_(policy.observation_size()),
@@ -45,6 +46,7 @@ class Player {
         result.episode = episode;
         context_.reset();
         environment_->reset(seed_, static_cast<std::uint64_t>(episode), observation_);
+        double weight = 1;
         for (bool over = false; !over; ++result.length) {
             if (stop_ && stop_->load()) throw Stopped("[evaluate] stopped");
             const drydock_act_status status = context_.act(observation_, action_);
@@ -53,6 +55,8 @@ class Player {
             }
             const envs::StepResult step = environment_->step(action_, observation_);
             result.episode_return += step.reward;
+            result.discounted_return += weight * step.reward;
+            weight *= discount_;
             over = step.terminal || step.timeout;
         }
         result.score = envs::normalized_score(environment_->info(), result.episode_return);
@@ -63,6 +67,7 @@ class Player {
     std::unique_ptr<envs::Environment> environment_;
     PolicyContext context_;
     std::uint64_t seed_;
+    double discount_;
     const std::atomic<bool>* stop_;
     std::vector<EpisodeResult>& results_;
     std::vector<float> observation_, action_;

@@ -17,6 +17,7 @@ struct EvaluationOptions {
     std::string environment;
     std::int64_t episodes = 10;
     std::uint64_t seed = 0;
+    double discount = 0.99;                   // of discounted_return
     int threads = 0;                          // 0: all cores; the results do not depend on it
     const std::atomic<bool>* stop = nullptr;  // set to true from any thread: ends it with Stopped
 };
@@ -30,7 +31,8 @@ class Stopped : public Error {
 // Episode i of seed s starts from the stream (s, i).
 struct EpisodeResult {
     std::int64_t episode = 0;
-    double episode_return = 0;    // undiscounted
+    double episode_return = 0;  // undiscounted
+    double discounted_return = 0;
     std::int64_t length = 0;      // steps
     std::optional<double> score;  // normalised, where the environment has references
     std::int64_t fallbacks = 0;   // steps at which a non-finite value made the policy fall back

@@ -30,6 +30,7 @@ Run::Run(RunParts parts, TrainCallbacks callbacks)
     if (!options_.profile.empty()) session_.updates().start_profile(kProfiledCalls);
     std::string header = "step,seconds";
     for (const std::string& name : session_.state().metric_names()) header += "," + name;
+    header += monitor_.header();
     EarlierRun none;
     EarlierRun& earlier = parts_.earlier ? *parts_.earlier : none;
     metrics_file_.emplace(parts_.folder.file("metrics.csv"), header, earlier.metric_rows);
@@ -53,6 +54,10 @@ void Run::take_over(EarlierRun& earlier) {
         }
     }
     for (const auto& [at, evaluation] : earlier.evaluations) note(evaluation, at);
+    const auto observed = earlier.extra.find("discounted_return");
+    if (observed != earlier.extra.end() && observed->second.to_f64().size() == 1) {
+        monitor_.restore(observed->second.to_f64()[0]);
+    }
     if (!earlier.metric_rows.empty()) {
         const std::string& row = earlier.metric_rows.back();
         seconds_before_ = std::strtod(row.c_str() + row.find(',') + 1, nullptr);
@@ -78,7 +83,15 @@ void Run::begin() {
     // The process before may have been ended between a checkpoint and what follows it.
     writing(
         [&] { write_tensor_file(parts_.folder.file("policy.safetensors"), policy_of(parts_)); });
-    if (evaluation_due() && evaluated_step_ != step()) evaluate();
+    if (evaluation_due() && evaluated_step_ != step()) {
+        evaluate();
+    } else if (evaluated_step_ == step() && monitor_.active()) {
+        // The table of evaluations has no discounted returns, and the checkpoint is from before.
+        try {
+            monitor_.note(evaluation());
+        } catch (const Stopped&) {
+        }
+    }
 }
 
 void Run::after_updates(std::int64_t first, double seconds) {
@@ -175,6 +188,8 @@ void Run::write_metrics() {
         const double mean = logged_.mean(c);
         row += std::isnan(mean) ? "," : fmt::format(",{:.9g}", mean);
     }
+    monitor_.predict();
+    row += monitor_.row();
     writing([&] { metrics_file_->add(row); });
     logged_.clear();
 }
@@ -183,8 +198,9 @@ void Run::save() {
     const auto vector = [](const std::vector<double>& values) {
         return TensorData::of({std::ssize(values)}, std::span<const double>(values));
     };
-    const Tensors extra = {{"metric_sums", vector(logged_.sums())},
-                           {"metric_counts", vector(logged_.counts())}};
+    Tensors extra = {{"metric_sums", vector(logged_.sums())},
+                     {"metric_counts", vector(logged_.counts())}};
+    if (monitor_.observed()) extra["discounted_return"] = vector({*monitor_.observed()});
     writing([&] {
         // Rows that the checkpoint counts as written must be there after a power cut too.
         metrics_file_->sync();
@@ -196,23 +212,34 @@ void Run::save() {
     });
 }
 
-// Scores the file that save() wrote; false when it was stopped.
-bool Run::evaluate() {
+// Of the file that save() wrote.
+Evaluation Run::evaluation() const {
     EvaluationOptions options;
     options.environment = options_.environment;
     options.episodes = options_.episodes;
     options.seed = options_.seed;
+    options.discount = monitor_.discount();
     options.threads = options_.threads;
     options.stop = callbacks_.stop;
+    return evaluate_policy(parts_.folder.file("policy.safetensors"), options);
+}
+
+// False when it was stopped.
+bool Run::evaluate() {
     Evaluation e;
     try {
-        e = evaluate_policy(parts_.folder.file("policy.safetensors"), options);
+        e = evaluation();
     } catch (const Stopped&) {  // resume takes it again
         evaluation_stopped_ = true;
         return false;
     }
     writing([&] { add_rows(*evaluations_file_, step(), e); });
     note(e, step());
+    monitor_.note(e);
+    monitor_.predict();
+    if (const auto warning = monitor_.warning(); warning && callbacks_.notice) {
+        callbacks_.notice(fmt::format("update {}: {}", step(), *warning));
+    }
     return true;
 }
 
@@ -240,6 +267,8 @@ void Run::report(bool evaluated) {
     for (std::size_t c = 0; c < session_.state().metric_names().size(); ++c) {
         p.metrics.emplace_back(session_.state().metric_names()[c], reported_.mean(c));
     }
+    p.predicted_q = monitor_.predicted();
+    p.discounted_return = monitor_.observed();
     p.evaluation = result_.last ? &*result_.last : nullptr;
     p.evaluated = evaluated;
     callbacks_.progress(p);

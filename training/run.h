@@ -6,6 +6,7 @@
 #include <string>
 
 #include "training/averages.h"
+#include "training/q_monitor.h"
 #include "training/run_parts.h"
 #include "training/run_tables.h"
 
@@ -43,6 +44,7 @@ class Run {
     [[noreturn]] void refuse_metric(const std::string& name, double value,
                                     std::int64_t update) const;
     void save();
+    Evaluation evaluation() const;
     bool evaluate();
     void note(const Evaluation& evaluation, std::int64_t step);
     void write_metrics();
@@ -64,6 +66,7 @@ class Run {
     RunParts parts_;
     const TrainOptions& options_ = parts_.options;
     Session& session_ = *parts_.session;
+    QMonitor monitor_{parts_};
     TrainCallbacks callbacks_;
     std::optional<CsvFile> metrics_file_, evaluations_file_;
     Averages logged_, reported_;

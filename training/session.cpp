@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/error.h"
 #include "core/ops/ops.h"
@@ -22,24 +23,59 @@ std::set<int> stored_metrics(const Program& program) {
 
 }  // namespace
 
-// The program of act(), for a fixed number of rows.
-struct Session::Forward {
-    static constexpr std::int64_t kRows = 64;
-    BufferId observations;
-    Executable executable;
-    ValueId actions = kNone;
-
-    explicit Forward(Session& session)
-        : observations(session.state().add_buffer("act.observations", session.state().real(),
-                                                  {kRows, session.observation_size()})),
-          executable(session.state()) {
-        executable.add(record(session.state(), [&](Graph& g) {
-            const Tensor out = contiguous(session.algorithm().act(g, g.buffer(observations)));
+// A program from observations to one row of numbers for each, for a fixed number of rows.
+class Session::Forward {
+  public:
+    // `name` is the input buffer's.
+    Forward(Session& session, const std::string& name,
+            const std::function<Tensor(Graph&, Tensor)>& build)
+        : state_(session.state()),
+          width_(static_cast<std::size_t>(session.observation_size())),
+          observations_(
+              state_.add_buffer(name, state_.real(), {kRows, session.observation_size()})),
+          executable_(state_) {
+        executable_.add(record(state_, [&](Graph& g) {
+            const Tensor out = contiguous(build(g, g.buffer(observations_)));
             g.keep(out);
-            actions = out.id();
+            out_ = out.id();
+            columns_ = static_cast<std::size_t>(out.size() / kRows);
         }));
     }
+
+    std::vector<float> operator()(std::span<const float> observations);
+
+  private:
+    static constexpr std::int64_t kRows = 64;
+
+    State& state_;
+    std::size_t width_;
+    BufferId observations_;
+    Executable executable_;
+    ValueId out_ = kNone;
+    std::size_t columns_ = 0;
 };
+
+// Leaves the step counter as it is, though every program ends in a tick.
+std::vector<float> Session::Forward::operator()(std::span<const float> observations) {
+    const std::size_t rows = observations.size() / width_;
+    const Buffer& input = state_.buffer(observations_);
+    const std::int64_t step = state_.counters().step;
+    std::vector<float> result;
+    for (std::size_t first = 0; first < rows; first += kRows) {
+        const std::size_t n = std::min<std::size_t>(kRows, rows - first);
+        const std::span<const float> block = observations.subspan(first * width_, n * width_);
+        if (state_.real() == DType::f32) {
+            std::copy(block.begin(), block.end(), static_cast<float*>(input.data));
+        } else {
+            std::copy(block.begin(), block.end(), static_cast<double*>(input.data));
+        }
+        executable_.run(1);
+        state_.counters().step = step;
+        const std::vector<double> out = executable_.read(out_);
+        for (std::size_t i = 0; i < n * columns_; ++i) result.push_back(static_cast<float>(out[i]));
+    }
+    return result;
+}
 
 Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
                  std::int64_t action_size, const SessionOptions& options)
@@ -114,28 +150,21 @@ std::optional<double> Session::metric(int column, std::int64_t k) const {
 }
 
 std::vector<float> Session::act(std::span<const float> observations) {
-    if (!forward_) forward_ = std::make_unique<Forward>(*this);
-    const auto width = static_cast<std::size_t>(observation_size_);
-    const std::size_t rows = observations.size() / width;
-    std::vector<float> actions;
-    const Buffer& input = state_->buffer(forward_->observations);
-    const std::int64_t step = state_->counters().step;
-    for (std::size_t first = 0; first < rows; first += Forward::kRows) {
-        const std::size_t n = std::min<std::size_t>(Forward::kRows, rows - first);
-        const std::span<const float> block = observations.subspan(first * width, n * width);
-        if (state_->real() == DType::f32) {
-            std::copy(block.begin(), block.end(), static_cast<float*>(input.data));
-        } else {
-            std::copy(block.begin(), block.end(), static_cast<double*>(input.data));
-        }
-        forward_->executable.run(1);
-        state_->counters().step = step;  // every program ends in a tick
-        const std::vector<double> out = forward_->executable.read(forward_->actions);
-        for (std::size_t i = 0; i < n * static_cast<std::size_t>(action_size_); ++i) {
-            actions.push_back(static_cast<float>(out[i]));
-        }
+    if (!act_) {
+        act_ = std::make_unique<Forward>(*this, "act.observations", [this](Graph& g, Tensor o) {
+            return algorithm_->act(g, o);
+        });
     }
-    return actions;
+    return (*act_)(observations);
+}
+
+std::vector<float> Session::value(std::span<const float> observations) {
+    if (!value_) {
+        value_ = std::make_unique<Forward>(*this, "value.observations", [this](Graph& g, Tensor o) {
+            return algorithm_->value(g, o);
+        });
+    }
+    return (*value_)(observations);
 }
 
 std::optional<ParameterRef> find_parameter(State& state, const std::string& name) {

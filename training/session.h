@@ -52,6 +52,9 @@ class Session {
     // forward pass of the engine. Leaves the step counter as it is.
     std::vector<float> act(std::span<const float> observations);
 
+    // What the critics expect from normalised observations on, see Algorithm::value.
+    std::vector<float> value(std::span<const float> observations);
+
     State& state() { return *state_; }
     const Device& device() const { return device_; }
     algorithms::Algorithm& algorithm() { return *algorithm_; }
@@ -70,8 +73,8 @@ class Session {
     std::unique_ptr<Executable> updates_;
     std::vector<std::set<int>> metrics_of_variant_;  // columns
     BufferId columns_[5] = {-1, -1, -1, -1, -1};
-    struct Forward;
-    std::unique_ptr<Forward> forward_;  // made by the first act()
+    class Forward;
+    std::unique_ptr<Forward> act_, value_;  // made by the first call
 };
 
 // Where a parameter lives.

@@ -46,6 +46,8 @@ struct Progress {
     double updates_per_second = 0;  // evaluation not counted
     double remaining_seconds = 0;
     std::vector<std::pair<std::string, double>> metrics;
+    // What the critics expect of the policy, and what the last evaluation gave (q_monitor.h).
+    std::optional<double> predicted_q, discounted_return;
     const Evaluation* evaluation = nullptr;  // the last one
     bool evaluated = false;                  // it is new in this report
 };

@@ -57,6 +57,28 @@ TEST_CASE("minus_one shifts and none leaves alone") {
     CHECK(t.rewards == std::vector<float>{-1, 0});
 }
 
+TEST_CASE("the map of a transform does to a return what the transform does to its rewards") {
+    for (const auto transform :
+         {RewardTransform::none, RewardTransform::return_range, RewardTransform::trajectory_range,
+          RewardTransform::minus_one, RewardTransform::times_10_minus_5,
+          RewardTransform::minus_half_times_4}) {
+        for (const double discount : {1.0, 0.9}) {
+            Transitions t = make_transitions(flag_dataset("000100010", "000000000", true));
+            const std::vector<float> before = t.rewards;
+            const ReturnRange range = transform_rewards(t, transform, 20);
+            double raw = 0, changed = 0, weight = 1;
+            for (std::size_t i = 0; i < before.size(); ++i) {
+                raw += weight * double{before[i]};
+                changed += weight * double{t.rewards[i]};
+                weight *= discount;
+            }
+            const RewardMap map = reward_map(transform, range, 20);
+            CHECK(map.of_return(raw, std::ssize(before), discount) ==
+                  doctest::Approx(changed).epsilon(1e-5));
+        }
+    }
+}
+
 TEST_CASE("ranges that do not exist are refused") {
     Transitions open = with_rewards({1, 2}, {0, 0});
     CHECK(has_all(message_of([&] { transform_rewards(open, RewardTransform::return_range, 1000); }),

@@ -53,7 +53,7 @@ TEST_CASE("a run leaves its folder") {
 
     const auto metrics = lines_of(w.out + "/metrics.csv");
     REQUIRE(metrics.size() == 4);
-    CHECK(metrics[0] == "step,seconds,v_loss,q_loss,actor_loss");
+    CHECK(metrics[0] == "step,seconds,v_loss,q_loss,actor_loss,predicted_q,discounted_return");
     CHECK(metrics[1].rfind("20,", 0) == 0);
     const auto evaluations = lines_of(w.out + "/evaluations.csv");
     REQUIRE(evaluations.size() == 5);

@@ -1,0 +1,159 @@
+#include "training/q_monitor.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "data/d4rl.h"
+#include "tests/training/support.h"
+#include "training/run_tables.h"
+
+namespace drydock {
+namespace {
+
+using testing::contains;
+using training::Evaluation;
+using training::QMonitor;
+using training::RunParts;
+
+struct Workplace {
+    testing::TemporaryFolder folder;
+    training::TrainOptions options =
+        testing::small_options(folder.file("pendulum-random-v0.hdf5"), folder.file("run"));
+
+    Workplace() { data::write_d4rl(options.dataset, testing::pendulum_data()); }
+    RunParts parts() {
+        return training::begin_run(
+            options, [](const std::string&) {}, nullptr);
+    }
+};
+
+// Episodes of these discounted returns.
+Evaluation evaluation(const std::vector<double>& returns) {
+    Evaluation e;
+    for (const double r : returns) {
+        training::EpisodeResult episode;
+        episode.discounted_return = r;
+        episode.length = 200;
+        e.episodes.push_back(episode);
+    }
+    return e;
+}
+
+TEST_CASE("the critics' expectation is theirs at the policy's actions where episodes begin") {
+    Workplace w;
+    const RunParts parts = w.parts();
+    QMonitor monitor(parts);
+    REQUIRE(monitor.active());
+    CHECK(monitor.row() == ",,");
+    monitor.predict();
+    // By hand: the first observations, normalised, through the policy and both critics.
+    training::Session& session = *parts.session;
+    std::vector<float> start(3);
+    double sum = 0;
+    for (std::uint64_t i = 0; i < 16; ++i) {
+        parts.environment->reset(w.options.seed, i, start);
+        parts.data.normalizer.apply(start);
+        std::vector<float> pair = start;
+        pair.push_back(session.act(start)[0]);
+        double q[2];
+        for (int k = 0; k < 2; ++k) {
+            std::vector<double> x(pair.begin(), pair.end());
+            const std::string name = "q" + std::to_string(k + 1) + ".layers.";
+            for (int layer = 0; layer < 3; ++layer) {
+                const auto read = [&](const char* part) {
+                    const auto p = training::find_parameter(session.state(),
+                                                            name + std::to_string(layer) + part);
+                    return p->group->read(p->index);
+                };
+                std::vector<double> weight = read(".weight"), y = read(".bias");
+                for (std::size_t o = 0; o < y.size(); ++o) {
+                    for (std::size_t j = 0; j < x.size(); ++j)
+                        y[o] += weight[o * x.size() + j] * x[j];
+                    if (layer < 2) y[o] = std::max(y[o], 0.0);
+                }
+                x = y;
+            }
+            q[k] = x[0];
+        }
+        sum += std::min(q[0], q[1]);
+    }
+    CHECK(*monitor.predicted() == doctest::Approx(sum / 16).epsilon(1e-5));
+}
+
+TEST_CASE("returns are compared in the units that the critics are trained in") {
+    Workplace w;
+    w.options.settings.emplace_back("reward_transform", "minus_one");
+    w.options.settings.emplace_back("discount", "0.9");
+    const RunParts parts = w.parts();
+    QMonitor monitor(parts);
+    CHECK(monitor.discount() == 0.9);
+    monitor.note(evaluation({-3, -5}));
+    // -1 in each of 200 steps, discounted, on top.
+    CHECK(*monitor.observed() == doctest::Approx(-4 - (1 - std::pow(0.9, 200)) / 0.1));
+}
+
+TEST_CASE("one warning is given when both part, and another when they part again") {
+    Workplace w;
+    const RunParts parts = w.parts();
+    QMonitor monitor(parts);
+    CHECK_FALSE(monitor.warning());
+    monitor.predict();
+    const double q = *monitor.predicted();
+    const double size = std::fabs(q);
+    REQUIRE(size > 0);
+    monitor.note(evaluation({q + 0.5 * size, q + 0.6 * size}));
+    CHECK_FALSE(monitor.warning());
+    monitor.note(evaluation({q - 100 * size - 1, q - 100 * size - 1}));  // its size is as large
+    CHECK_FALSE(monitor.warning());
+    monitor.note(evaluation({0.1 * size, 0.1 * size}));
+    const std::string text = monitor.warning().value_or("");
+    if (q > 0) CHECK(contains(text, "overestimate"));
+    if (q < 0) CHECK(contains(text, "underestimate"));
+    CHECK(contains(text, "discounted by 0.99"));
+    CHECK_FALSE(monitor.warning());
+    monitor.note(evaluation({-2 * size, 2 * size}));  // says little: within three deviations
+    CHECK_FALSE(monitor.warning());
+    monitor.note(evaluation({0.1 * size, 0.1 * size}));
+    CHECK(monitor.warning());
+}
+
+TEST_CASE("what has no critics, or is not evaluated, has no such columns") {
+    for (const bool critics : {false, true}) {
+        Workplace w;
+        if (critics) {
+            w.options.environment = "";
+        } else {
+            w.options.algorithm = "bc";
+            w.options.settings[1].second = R"({"actor": [3, 16, 1]})";
+        }
+        const RunParts parts = w.parts();
+        QMonitor monitor(parts);
+        CHECK_FALSE(monitor.active());
+        CHECK(monitor.header().empty());
+        monitor.predict();
+        monitor.note(evaluation({1}));
+        CHECK(monitor.row().empty());
+        CHECK_FALSE(monitor.warning());
+    }
+}
+
+TEST_CASE("metrics.csv and the reports of a run have both numbers") {
+    Workplace w;
+    std::string said;
+    training::TrainCallbacks callbacks;
+    callbacks.report_seconds = 0;
+    int both = 0;
+    callbacks.progress = [&](const training::Progress& p) {
+        both += p.predicted_q && p.discounted_return;
+    };
+    training::train(w.options, callbacks);
+    CHECK(both > 0);
+    const auto rows = training::read_rows(w.options.out + "/metrics.csv");
+    REQUIRE(rows.size() == 3);  // at 20, 40 and 60; evaluations at 30 and 60
+    CHECK(rows[0].back() == ',');
+    CHECK(rows[1].back() != ',');
+}
+
+}  // namespace
+}  // namespace drydock

@@ -1,0 +1,74 @@
+#include "training/q_monitor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace drydock::training {
+namespace {
+
+constexpr double kDeviations = 3;
+constexpr std::uint64_t kStarts = 16;  // as many whatever is evaluated, so that runs compare
+
+std::string cell(const std::optional<double>& x) { return x ? fmt::format(",{:.9g}", *x) : ","; }
+
+}  // namespace
+
+QMonitor::QMonitor(const RunParts& parts) : parts_(parts) {
+    algorithms::Settings& settings = parts.recipe->settings();
+    if (settings.contains("discount")) {
+        discount_ = std::strtod(settings.get("discount").c_str(), nullptr);
+    }
+    const bool evaluated = parts.environment && parts.options.episodes > 0;
+    if (!evaluated || !parts.session->algorithm().predicts_value()) return;
+    std::vector<float> observation(static_cast<std::size_t>(parts.session->observation_size()));
+    for (std::uint64_t i = 0; i < kStarts; ++i) {
+        parts.environment->reset(parts.options.seed, i, observation);
+        starts_.insert(starts_.end(), observation.begin(), observation.end());
+    }
+    parts.data.normalizer.apply(starts_);
+}
+
+std::string QMonitor::header() const { return active() ? ",predicted_q,discounted_return" : ""; }
+
+std::string QMonitor::row() const { return active() ? cell(predicted_) + cell(observed_) : ""; }
+
+void QMonitor::predict() {
+    if (!active()) return;
+    const std::vector<float> values = parts_.session->value(starts_);
+    double sum = 0;
+    for (const float v : values) sum += double{v};
+    predicted_ = sum / static_cast<double>(values.size());
+}
+
+void QMonitor::note(const Evaluation& evaluation) {
+    if (!active()) return;
+    std::vector<double> returns;
+    for (const EpisodeResult& r : evaluation.episodes) {
+        returns.push_back(parts_.data.rewards.of_return(r.discounted_return, r.length, discount_));
+    }
+    const auto n = static_cast<double>(returns.size());
+    double sum = 0, square = 0;
+    for (const double r : returns) sum += r;
+    for (const double r : returns) square += (r - sum / n) * (r - sum / n);
+    observed_ = sum / n;
+    spread_ = std::sqrt(square / n);
+}
+
+std::optional<std::string> QMonitor::warning() {
+    if (!predicted_ || !observed_) return {};
+    const double gap = *predicted_ - *observed_;
+    const bool before = parted_;
+    parted_ = !(std::fabs(gap) <= std::max(std::fabs(*observed_), kDeviations * spread_));
+    if (!parted_ || before) return {};
+    return fmt::format(
+        "the critics expect {:.4g} of the policy where evaluation gives {:.4g} (discounted by "
+        "{:g}): they {}, and what the policy learns from them is in doubt. {}",
+        *predicted_, *observed_, discount_, gap > 0 ? "overestimate it" : "underestimate it",
+        gap > 0 ? "Prefer an earlier checkpoint, or settings that stay closer to the data"
+                : "Settings that penalise unseen actions less may help");
+}
+
+}  // namespace drydock::training
