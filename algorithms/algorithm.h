@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,43 @@ struct Batch {
     Tensor terminals;          // (B), 1 where no value follows
 };
 
-// The network that a policy file holds: layers "NAME.layers.K" of the state's groups.
+// What a policy of kind "decision_transformer" is besides its parameters, which have the names of a
+// trace: embed_return, embed_observation, embed_action, embed_timestep, embed_norm, blocks.K.*,
+// final_norm, predict_action.
+struct TransformerSpec {
+    std::int64_t layers = 0, heads = 0, embedding_dim = 0, mlp_dim = 0;
+    std::int64_t context_length = 0;  // steps, of three tokens each
+    std::int64_t episode_len = 0;     // rows of embed_timestep.weight that training reaches
+    std::string activation;           // of the blocks' hidden layers: "relu", or "gelu" (erf form)
+    double layer_norm_epsilon = 1e-5;
+    double reward_scale = 1;  // a return-to-go is the sum of the rewards to come times this
+    std::int64_t observation_size = 0, action_size = 0;
+};
+
+// The network that a policy file holds: layers "NAME.layers.K" of the state's groups, or those of
+// `transformer`.
 struct PolicyNetwork {
     std::string name;                       // "actor"
-    std::vector<std::int64_t> layer_sizes;  // input, hidden..., output
+    std::vector<std::int64_t> layer_sizes;  // input, hidden..., output; none for a transformer
     std::string hidden_activation;          // "relu"
-    std::string head;                       // of the file: "tanh_mean", "deterministic_tanh", ...
+    // Of the file: "tanh_mean", "deterministic_tanh", "identity"; "argmax" acts by the number of
+    // the largest output (action_size 1). best_of_n has none.
+    std::string head;
+    // "mlp", "best_of_n" or "decision_transformer".
+    std::string kind = "mlp";
+    // The policy is the last layer's first rows, as many as this; 0: all of them. For a network
+    // that also puts out log-deviations.
+    std::int64_t outputs = 0;
+    // Above 0 an output is the mean of as many consecutive rows of the last layer; the file holds
+    // the means of their weights.
+    std::int64_t quantiles = 0;
+    // best_of_n: the network values concat(observation, action), and acts by the best of as many
+    // uniform actions. They are elements (row, sample, action) of the stream "policy_samples".
+    std::int64_t samples = 0;
+    std::optional<TransformerSpec> transformer = {};
+    // decision_transformer: the returns to ask for, in the environment's units; the first is the
+    // file's default.
+    std::vector<double> target_returns = {};
 };
 
 // An algorithm with its networks, in the groups of one State.
