@@ -76,6 +76,8 @@ class Algorithm {
     // Appends the actions that evaluation takes: (N, S) normalised -> (N, A) in [-1, 1], or the
     // number of a choice (N, 1).
     virtual Tensor act(Graph& graph, Tensor observations) = 0;
+    // What to try when the metric of that name is not finite, a sentence; "": nothing of its own.
+    virtual std::string advice(const std::string& /*metric*/) const { return ""; }
     // First values of all parameters.
     virtual void initialize(std::uint64_t seed) = 0;
     virtual PolicyNetwork policy() const = 0;

@@ -576,9 +576,9 @@ std::vector<OpCase> product_cases() {
 const std::vector<OpCase>& op_cases() {
     static const std::vector<OpCase> cases = [] {
         std::vector<OpCase> all;
-        for (const auto& family : {elementwise_cases(), shape_cases(), reduction_cases(),
-                                   loss_cases(), distribution_cases(), product_cases(),
-                                   sequence_cases()}) {
+        for (const auto& family :
+             {elementwise_cases(), shape_cases(), reduction_cases(), loss_cases(),
+              distribution_cases(), product_cases(), sequence_cases()}) {
             all.insert(all.end(), family.begin(), family.end());
         }
         return all;

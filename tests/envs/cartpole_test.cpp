@@ -71,7 +71,8 @@ TEST_CASE("a cart and pole episode pays 1 a step, ends by a fall or after 500 st
     for (const float x : observation) CHECK(std::abs(x) <= 0.05f);
     StepResult last;
     int steps = 0;
-    for (; !last.terminal && steps < 100; ++steps) last = environment->step({&right, 1}, observation);
+    for (; !last.terminal && steps < 100; ++steps)
+        last = environment->step({&right, 1}, observation);
     CHECK(last.terminal);
     CHECK(last.reward == 1.0);
     CHECK_FALSE(last.timeout);
