@@ -97,6 +97,7 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     const bool limited = environment && environment->max_episode_steps > 0;
     view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
     view.next_observations = recipe.reads_outcomes();
+    out.returns = episode_returns(dataset, view.max_episode_steps);
     out.transitions = data::make_transitions(std::move(dataset), view);
     data::Transitions& t = out.transitions;
     const auto rewards = data::parse_reward_transform(common.reward_transform);
@@ -149,6 +150,19 @@ ActionMap ActionMap::from_bounds(std::vector<float> low, std::vector<float> high
     map.low = std::move(low);
     map.high = std::move(high);
     return map;
+}
+
+std::optional<EpisodeReturns> episode_returns(const data::Dataset& dataset,
+                                              std::int64_t max_episode_steps) {
+    std::optional<EpisodeReturns> returns;
+    for (const data::Episode& episode : data::cut_episodes(dataset, max_episode_steps)) {
+        if (!episode.complete) continue;
+        const double value = data::return_of(dataset, episode);
+        if (!returns) returns = EpisodeReturns{value, value};
+        returns->low = std::min(returns->low, value);
+        returns->high = std::max(returns->high, value);
+    }
+    return returns;
 }
 
 TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& recipe,

@@ -48,7 +48,8 @@ Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
       batch_size_(recipe.common().batch_size),
       check_numerics_(options.check_numerics),
       reads_outcomes_(recipe.reads_outcomes()),
-      device_(Device::cpu(options.threads, options.isa)) {
+      device_(Device::cpu(options.threads, options.isa)),
+      windows_(nullptr, nullptr) {
     recipe.fit(observation_size, action_size);
     state_ = std::make_unique<State>(device_, options.real, options.metric_rows);
     state_->counters().seed = options.seed;
@@ -120,8 +121,9 @@ std::vector<float> Session::act(std::span<const float> observations) {
         } else {
             std::copy(block.begin(), block.end(), static_cast<double*>(input.data));
         }
+        state_->counters().step = 0;  // candidates that are drawn do not depend on the update
         forward_->executable.run(1);
-        state_->counters().step = step;  // every program ends in a tick
+        state_->counters().step = step;
         const std::vector<double> out = forward_->executable.read(forward_->actions);
         for (std::size_t i = 0; i < n * static_cast<std::size_t>(action_size_); ++i) {
             actions.push_back(static_cast<float>(out[i]));

@@ -49,6 +49,19 @@ class Session {
     // forward pass of the engine. Leaves the step counter as it is.
     std::vector<float> act(std::span<const float> observations);
 
+    // One window of an algorithm that reads windows of episodes: its steps, of which the last has
+    // an observation and no action yet.
+    struct Window {
+        std::span<const float> observations;   // (steps, observation_size), normalised
+        std::span<const float> actions;        // (steps - 1, action_size), in [-1, 1]
+        std::span<const float> returns_to_go;  // (steps), scaled
+        std::int64_t first_step = 0;           // of the episode, counted from 0
+    };
+    // The action of the window's last step, in [-1, 1]. Time steps from `episode_len` on are taken
+    // for the one before it. `context_length` is the same in all calls.
+    std::vector<float> act_window(const Window& window, std::int64_t context_length,
+                                  std::int64_t episode_len);
+
     State& state() { return *state_; }
     const Device& device() const { return device_; }
     algorithms::Algorithm& algorithm() { return *algorithm_; }
@@ -68,7 +81,9 @@ class Session {
     std::vector<std::set<int>> metrics_of_variant_;  // columns
     BufferId columns_[5] = {-1, -1, -1, -1, -1};
     struct Forward;
-    std::unique_ptr<Forward> forward_;  // made by the first act()
+    std::unique_ptr<Forward> forward_;                                  // made by the first act()
+    struct WindowForward;                                               // session_windows.cpp
+    std::unique_ptr<WindowForward, void (*)(WindowForward*)> windows_;  // by the first act_window()
 };
 
 // Where a parameter lives.
