@@ -120,6 +120,28 @@ void choose_rows(data::Dataset dataset, algorithms::Recipe& recipe,
     out.normalizer = normalizer ? *normalizer : data::Normalizer::identity(t.observation_size);
 }
 
+// Complete episodes with their returns-to-go, what padding shows, and the normaliser.
+void make_windows(data::Dataset dataset, const algorithms::CommonSettings& common,
+                  const algorithms::WindowSpec& spec, std::int64_t max_episode_steps,
+                  TrainingData& out) {
+    const std::int64_t width = dataset.observation_size;
+    out.normalizer = data::Normalizer::identity(width);
+    const auto fit = [&](std::span<const float> observations) {
+        if (!common.normalize_observations) return;
+        out.normalizer = data::fit_normalizer(observations, width, common.observation_epsilon);
+    };
+    if (spec.normalize_over_all) fit(dataset.observations);
+    data::Transitions& t = out.transitions;
+    t = data::make_sequences(std::move(dataset), {spec.discount, spec.reward_scale,
+                                                  max_episode_steps},
+                             &out.sequences.emplace());
+    if (!spec.normalize_over_all) fit(t.observations);
+    t.pad_observation.assign(static_cast<std::size_t>(width), 0.0f);
+    if (spec.pad_observation_raw) out.normalizer.apply(std::span(t.pad_observation));
+    t.pad_action.assign(static_cast<std::size_t>(t.action_size),
+                        static_cast<float>(spec.pad_action));
+}
+
 TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
                            const envs::EnvironmentInfo* environment) {
     if (environment) check_sizes(dataset, *environment);
@@ -132,7 +154,11 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     check_bounds(dataset, out.actions, environment != nullptr);
 
     const data::TransitionOptions view = view_options(recipe, environment);
-    choose_rows(std::move(dataset), recipe, view, out);
+    if (const auto windows = recipe.windows()) {
+        make_windows(std::move(dataset), common, *windows, view.max_episode_steps, out);
+    } else {
+        choose_rows(std::move(dataset), recipe, view, out);
+    }
     data::Transitions& t = out.transitions;
     const auto rewards = data::parse_reward_transform(common.reward_transform);
     if (recipe.reads_outcomes()) data::transform_rewards(t, rewards, view.max_episode_steps);

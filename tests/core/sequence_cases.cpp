@@ -52,8 +52,8 @@ struct Heads {
 };
 
 // Of one query of one head: softmax over the tokens it sees, dropped where a draw says so.
-Values weights_of(const Heads& c, const In& in, const Values& draws, std::int64_t b,
-                  std::int64_t h, std::int64_t i) {
+Values weights_of(const Heads& c, const In& in, const Values& draws, std::int64_t b, std::int64_t h,
+                  std::int64_t i) {
     const std::int64_t D = c.width / c.heads.count;
     Values w(u(c.T), 0.0);
     double total = 0;
@@ -81,8 +81,7 @@ OpCase attended(const char* name, const Heads& c) {
             {{{c.B * c.Q, c.width}}, {{c.B * c.T, 2 * c.width}}},
             [c](Graph& g, const T& t) {
                 const Tensor mask = constant(g, {c.B, c.T}, c.mask);
-                const Tensor draws =
-                    c.rate > 0 ? constant(g, c.weights(), c.draws()) : Tensor();
+                const Tensor draws = c.rate > 0 ? constant(g, c.weights(), c.draws()) : Tensor();
                 return causal_attention(t[0], t[1], mask, c.heads, c.rate, draws);
             },
             [c](const In& in) {
@@ -96,8 +95,8 @@ OpCase attended(const char* name, const Heads& c) {
                             for (std::int64_t j = 0; j < c.T; ++j) {
                                 for (std::int64_t d = 0; d < D; ++d) {
                                     y[u((b * c.Q + i) * c.width + h * D + d)] +=
-                                        w[u(j)] * in[1][u((b * c.T + j) * 2 * c.width + c.width +
-                                                          h * D + d)];
+                                        w[u(j)] *
+                                        in[1][u((b * c.T + j) * 2 * c.width + c.width + h * D + d)];
                                 }
                             }
                         }
@@ -113,7 +112,8 @@ OpCase gelu_case() {
             [](Graph&, const T& t) { return gelu(t[0]); },
             [](const In& in) {
                 Values y;
-                for (double x : in[0]) y.push_back(0.5 * x * (1 + std::erf(x / std::numbers::sqrt2)));
+                for (double x : in[0])
+                    y.push_back(0.5 * x * (1 + std::erf(x / std::numbers::sqrt2)));
                 return y;
             }};
 }
@@ -122,6 +122,22 @@ OpCase gelu_case() {
 
 std::vector<OpCase> sequence_cases() {
     return {
+        {"rows of three parts interleaved, and every third of them",
+         {{{2, 2}}, {{2, 2}}, {{2, 2}}},
+         [](Graph&, const T& t) {
+             const Tensor all = interleave({t[0], t[1], t[2]});
+             return concat({all, 2.0 * every_row(all, 1, 3)}, 0);
+         },
+         [](const In& in) {
+             Values y;
+             for (std::size_t row = 0; row < 2; ++row) {
+                 for (const Values& part : in) {
+                     y.insert(y.end(), {part[2 * row], part[2 * row + 1]});
+                 }
+             }
+             for (const double x : in[1]) y.push_back(2 * x);
+             return y;
+         }},
         gelu_case(),
         normalized(5, 9),
         attended("causal attention", {2, 5, 5, 4, {1, 0, 1}, 0.0, Values(10, 1.0)}),

@@ -59,10 +59,21 @@ struct Attention {
           draws(c.B * c.H * c.Q * c.T, 3, 0, 1),
           out(q.size()),
           log_sum(c.B * c.H * c.Q),
-          args{dtype_of<T>(), c.B,       c.H,     c.D,
-               c.T,           c.Q,       c.first, c.stride,
-               c.rate,        q.data(),  kv.data(), mask.data(),
-               c.rate > 0 ? draws.data() : nullptr, out.data(), log_sum.data()} {
+          args{dtype_of<T>(),
+               c.B,
+               c.H,
+               c.D,
+               c.T,
+               c.Q,
+               c.first,
+               c.stride,
+               c.rate,
+               q.data(),
+               kv.data(),
+               mask.data(),
+               c.rate > 0 ? draws.data() : nullptr,
+               out.data(),
+               log_sum.data()} {
         for (Index i = 0; i < mask.size(); ++i) mask[i] = 1;
         for (Index j = 0; j < c.T / 3; ++j) {
             mask[c.T - 1 - j] = 0;
@@ -79,8 +90,14 @@ Windowed windows(std::vector<Index> offsets, std::vector<Index> starts, Index K,
                  Index last) {
     const auto n = static_cast<Index>(starts.size());
     Guarded<Index> rows(n * K), timesteps(n * K);
-    const WindowRows args = {K, left, last, n, starts.data(),
-                             static_cast<Index>(offsets.size()) - 1, offsets.data(), rows.data(),
+    const WindowRows args = {K,
+                             left,
+                             last,
+                             n,
+                             starts.data(),
+                             static_cast<Index>(offsets.size()) - 1,
+                             offsets.data(),
+                             rows.data(),
                              timesteps.data()};
     run_both_ways(cpu_table(Isa::portable).window_rows, args, rows, timesteps);
     return {{rows.data(), rows.data() + n * K}, {timesteps.data(), timesteps.data() + n * K}};
@@ -98,8 +115,8 @@ TEST_CASE("layer normalisation agrees with its oracle") {
                 INFO("N ", N, " D ", D);
                 const Guarded<T> x(N * D, 1, -3, 5), w(D, 2, -2, 2), b(D, 3);
                 Guarded<T> y(N * D), statistics(2 * N);
-                const LayerNorm args = {dtype_of<T>(), 1e-5,     N,        D,
-                                        x.data(),      w.data(), b.data(), y.data(),
+                const LayerNorm args = {dtype_of<T>(),    1e-5,     N,        D,
+                                        x.data(),         w.data(), b.data(), y.data(),
                                         statistics.data()};
                 run_both_ways(kernel, args, y, statistics);
                 // Two elements may lie near each other: the deviation is small against them.
@@ -114,8 +131,7 @@ TEST_CASE("the gradients of layer normalisation agree with central differences")
     Guarded<double> x(N * D, 1, -3, 5), w(D, 2, -2, 2), b(D, 3), y(N * D), statistics(2 * N);
     const Guarded<double> dy(N * D, 4);
     const CpuTable& table = cpu_table(Isa::portable);
-    const LayerNorm args = {DType::f64, 1e-5,     N,        D,
-                            x.data(),   w.data(), b.data(), y.data(),
+    const LayerNorm args = {DType::f64,       1e-5, N, D, x.data(), w.data(), b.data(), y.data(),
                             statistics.data()};
     run_both_ways(table.layer_norm, args, y, statistics);
     Guarded<double> dx(N * D), dw(D), db(D);
@@ -149,10 +165,9 @@ TEST_CASE("the gradients of layer normalisation in f32 are those of f64") {
         }
         const CpuTable& table = cpu_table(Isa::portable);
         const DType type = dtype_of<T>();
-        run_both_ways(table.layer_norm,
-                      LayerNorm{type, 1e-5, N, D, xt.data(), wt.data(), bt.data(), y.data(),
-                                s.data()},
-                      y, s);
+        run_both_ways(
+            table.layer_norm,
+            LayerNorm{type, 1e-5, N, D, xt.data(), wt.data(), bt.data(), y.data(), s.data()}, y, s);
         run_both_ways(table.layer_norm_input_gradient,
                       LayerNormInputGradient{type, N, D, dyt.data(), xt.data(), wt.data(), s.data(),
                                              dx.data()},
@@ -221,10 +236,10 @@ TEST_CASE("the gradient of causal attention in f32 is that of f64") {
     run_both_ways(table.causal_attention_gradient,
                   CausalAttentionGradient{DType::f32, a.args, dout.data(), dq.data(), dkv.data()},
                   dq, dkv);
-    run_both_ways(table.causal_attention_gradient,
-                  CausalAttentionGradient{DType::f64, exact.args, wide.data(), dq64.data(),
-                                          dkv64.data()},
-                  dq64, dkv64);
+    run_both_ways(
+        table.causal_attention_gradient,
+        CausalAttentionGradient{DType::f64, exact.args, wide.data(), dq64.data(), dkv64.data()},
+        dq64, dkv64);
     check_close(dq, listed(dq64), 2e-5);
     check_close(dkv, listed(dkv64), 2e-5);
 }
