@@ -19,10 +19,16 @@ class Bc final : public Algorithm {
     nn::Mlp actor_;
 };
 
+nn::MlpSpec actor_spec(const BcSettings& s) {
+    nn::MlpSpec spec = network_spec(s.networks, "actor", Activation::tanh);
+    spec.dropout = s.actor_dropout;
+    return spec;
+}
+
 Bc::Bc(State& state, const BcSettings& settings)
     : s_(settings),
       actor_group_(state.add_group("actor")),
-      actor_(actor_group_, "actor", network_spec(s_.networks, "actor", Activation::tanh)) {
+      actor_(actor_group_, "actor", actor_spec(s_)) {
     const bool own_schedule = s_.actor_learning_rate_schedule != "null";
     const std::string& schedule =
         own_schedule ? s_.actor_learning_rate_schedule : s_.learning_rate_schedule;
@@ -34,7 +40,7 @@ Bc::Bc(State& state, const BcSettings& settings)
 // The mean over the batch and the action's dimensions of the squared error.
 void Bc::record(Graph& g, const Batch& b, std::size_t) {
     const double bound = s_.common.batch_action_bound;
-    const Tensor actions = actor_(b.observations);
+    const Tensor actions = actor_.train(b.observations);
     const Tensor loss = mse(bound == 1.0 ? actions : bound * actions, b.actions);
     g.minimize(loss, actor_group_);
     g.metric("actor_loss", loss);

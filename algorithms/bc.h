@@ -1,4 +1,5 @@
-// Behaviour cloning: the policy imitates every action of the data. docs/algorithms/bc.md.
+// Behaviour cloning: the policy imitates the actions of the data, all or the best trajectories'
+// (%BC). docs/algorithms/bc.md.
 #pragma once
 
 #include <optional>
@@ -14,7 +15,9 @@ struct BcSettings {
     std::optional<double> learning_rate = 3e-4, actor_learning_rate;
     std::string learning_rate_schedule = "constant", actor_learning_rate_schedule = "null";
     AdamSettings adam;
-    NetworkSettings networks;  // actor
+    double actor_dropout = 0.0;                         // after each hidden activation
+    std::int64_t hidden_layers = 2, hidden_size = 256;  // where layer_sizes does not say
+    NetworkSettings networks;                           // actor
 };
 
 // Adds the group `actor` to `state`; layer_sizes must hold the actor, and one learning rate a

@@ -33,6 +33,21 @@ void add_common_settings(Settings& settings, CommonSettings& common) {
                  {0, kInfinity, true});
 }
 
+void add_best_settings(Settings& settings, CommonSettings& common) {
+    settings.add("best_fraction", &common.best_fraction,
+                 "share of the data that is imitated, best first; null: all rows", {0, 1});
+    settings.add("best_by", &common.best_by,
+                 "the share is of the trajectories, or of their transitions",
+                 {0, 0, false, {"trajectories", "transitions"}});
+    settings.add("best_discount", &common.best_discount, "of the returns that rank trajectories",
+                 {0, 1});
+    settings.add("trajectory_steps", &common.trajectory_steps,
+                 "rows after which a trajectory is cut where nothing else ends it", {1, 1e9});
+    settings.add("normalize_over", &common.normalize_over,
+                 "rows whose mean and deviation normalise: those kept, or all",
+                 {0, 0, false, {"kept", "all"}});
+}
+
 void add_adam_settings(Settings& settings, AdamSettings& adam) {
     constexpr double kBelowOne = 1.0 - 1e-15;
     settings.add("adam_beta1", &adam.beta1, "decay of the first moment", {0, kBelowOne});
@@ -89,10 +104,11 @@ void fit_layer_sizes(NetworkSettings& networks, const std::vector<NetworkEnds>& 
                     ErrorKind::usage);
     }
     for (const NetworkEnds& e : ends) {
+        std::vector<std::int64_t> sizes_by_default = e.hidden;
+        sizes_by_default.insert(sizes_by_default.begin(), e.in);
+        sizes_by_default.push_back(e.out);
         const auto& sizes =
-            networks.layer_sizes
-                .try_emplace(e.name, std::vector<std::int64_t>{e.in, 256, 256, e.out})
-                .first->second;
+            networks.layer_sizes.try_emplace(e.name, sizes_by_default).first->second;
         if (sizes.front() == e.in && sizes.back() == e.out) continue;
         throw Error(fmt::format("[settings] expected layer_sizes of {} to run from {} to {}, got "
                                 "[{}]; {}",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,19 @@ struct CommonSettings {
     std::string reward_transform = "none";
     double action_clip = 1.0;  // of the data's actions, after they were mapped into [-1, 1]
     double max_action = 1.0;   // bound of the environment's actions, where no environment says it
+    // Which trajectories are kept (data/best_trajectories.h); without a fraction, all rows are.
+    std::optional<double> best_fraction;
+    std::string best_by = "trajectories";
+    double best_discount = 1.0;
+    std::int64_t trajectory_steps = 1000;
+    std::string normalize_over = "kept";  // or all: whose statistics normalise
     // Bound of Batch::actions; no setting. Training maps the data's actions into [-1, 1]; a trace
     // holds the environment's, up to max_action.
     double batch_action_bound = 1.0;
 };
 void add_common_settings(Settings& settings, CommonSettings& common);
+// The choice of trajectories, for algorithms that imitate.
+void add_best_settings(Settings& settings, CommonSettings& common);
 
 // The settings of Adam that all networks of an algorithm share.
 struct AdamSettings {
@@ -55,8 +64,9 @@ void add_network_settings(Settings& settings, NetworkSettings& networks, const s
 struct NetworkEnds {
     std::string name;
     std::int64_t in, out;
+    std::vector<std::int64_t> hidden = {256, 256};  // where layer_sizes does not say
 };
-// Gives each network that has no layer_sizes two hidden layers of 256. Throws Error (usage) for a
+// Gives each network that has no layer_sizes its hidden layers. Throws Error (usage) for a
 // network that is not listed and for sizes that do not fit; `data` says what they should fit.
 void fit_layer_sizes(NetworkSettings& networks, const std::vector<NetworkEnds>& ends,
                      const std::string& data);

@@ -2,7 +2,9 @@
 
 #include "algorithms/algorithm.h"
 #include "algorithms/bc.h"
+#include "algorithms/dt.h"
 #include "algorithms/iql.h"
+#include "algorithms/td3bc.h"
 #include "base/error.h"
 
 namespace drydock::algorithms {
@@ -17,9 +19,15 @@ struct Registered {
 constexpr Registered kAlgorithms[] = {
     {"iql", make_iql_recipe},
     {"bc", make_bc_recipe},
+    {"td3bc", make_td3bc_recipe},
+    {"dt", make_dt_recipe},
 };
 
 }  // namespace
+
+Tensor Algorithm::act_windows(Graph&, const Batch&) {
+    throw Error("[algorithm] expected one that reads windows of episodes; call act()");
+}
 
 std::vector<std::string> list_algorithms() {
     std::vector<std::string> names;

@@ -9,6 +9,7 @@ an algorithm: it imports the classes of a checkout of CORL, which the user suppl
     git clone https://github.com/tinkoff-ai/CORL corl
     scripts/make_trace.py --corl corl --seed 1 --fp64 --check -o iql.safetensors
     scripts/make_trace.py --corl corl --algorithm bc --seed 1 --fp64 --check -o bc.safetensors
+    scripts/make_trace.py --corl corl --algorithm td3bc --seed 1 --fp64 --check -o td3bc.safetensors
 """
 
 import argparse
@@ -149,6 +150,7 @@ class CorlRun:
     file = None  # of algorithms/offline/
     metrics = {}  # our name: CORL's
     columns = ("observations", "actions", "rewards", "next_observations", "terminals")
+    streams = {}  # our name of a stream of draws: its shape for one update
 
     def __init__(self, corl, options, dtype, parameters):
         self.corl, self.options, self.dtype = corl, options, dtype
@@ -167,20 +169,29 @@ class CorlRun:
         """How many weights of the next update meet an upper limit; for BC there are none."""
         return 0
 
-    def train(self, data, indices):
-        """One update per row of `indices`; returns the metric columns and the clipped weights."""
+    def drawing(self, _draws):
+        """A block in which the trainer draws these numbers, {stream: tensor}, and no others."""
+        return contextlib.nullcontext()
+
+    def train(self, data, indices, noise):
+        """One update per row of `indices`; returns the metric columns and the clipped weights.
+
+        A metric that an update does not have is NaN there. `noise` is {stream: (updates, ...)}.
+        """
         columns = {k: torch.from_numpy(v).to(self.dtype) for k, v in data.items()}
         losses = {name: [] for name in self.metrics}
         clipped = 0
         with precision(self.dtype, self.options.fp32_masks):
-            for rows in torch.from_numpy(indices):
+            for k, rows in enumerate(torch.from_numpy(indices)):
                 batch = [columns["observations"][rows], columns["actions"][rows],
                          columns["rewards"][rows, None], columns["next_observations"][rows],
                          columns["terminals"][rows, None]]
                 clipped += self.clipped_weights(batch)
-                log = self.trainer.train(batch)
+                draws = {n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}
+                with self.drawing(draws):
+                    log = self.trainer.train(batch)
                 for name, theirs in self.metrics.items():
-                    losses[name].append(log[theirs])
+                    losses[name].append(log.get(theirs, float("nan")))
         real = np.float64 if self.dtype == torch.float64 else np.float32
         return {name: np.asarray(v, dtype=real) for name, v in losses.items()}, clipped
 
@@ -283,6 +294,59 @@ class BcRun(CorlRun):
                 "learning_rate": self.options.learning_rate, "actor_learning_rate": None}
 
 
+class Td3BcRun(CorlRun):
+    """CORL's TD3_BC. Its networks have fixed sizes: their linear layers are exchanged, nothing else."""
+
+    file = "td3_bc"
+    metrics = {"q_loss": "critic_loss", "actor_loss": "actor_loss"}
+    streams = {"target_policy": lambda batch, actions: (batch, actions)}
+
+    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        observation_size, action_size = sizes
+        pair = observation_size + action_size
+        actor = corl.Actor(observation_size, action_size, options.max_action)
+        resize_layers(actor.net, [observation_size, *options.hidden, action_size])
+        critics = [corl.Critic(observation_size, action_size) for _ in range(2)]
+        for critic in critics:
+            resize_layers(critic.net, [pair, *options.hidden, 1])
+        networks = [network.to(dtype) for network in (actor, *critics)]
+        self.optimizers = [torch.optim.Adam(n.parameters(), lr=learning_rate) for n in networks]
+        config = corl.TrainConfig()
+        self.policy_noise, self.noise_clip = config.policy_noise, config.noise_clip
+        self.trainer = corl.TD3_BC(
+            max_action=options.max_action, actor=networks[0], actor_optimizer=self.optimizers[0],
+            critic_1=networks[1], critic_1_optimizer=self.optimizers[1],
+            critic_2=networks[2], critic_2_optimizer=self.optimizers[2],
+            discount=options.discount, tau=polyak,
+            policy_noise=self.policy_noise * options.max_action,
+            noise_clip=self.noise_clip * options.max_action, policy_freq=config.policy_freq,
+            alpha=options.td3bc_alpha)
+        super().__init__(corl, options, dtype, parameters)
+
+    def named_parameters(self):
+        named = {}
+        trainer = self.trainer
+        for prefix, network in (
+                ("actor", trainer.actor), ("actor_target", trainer.actor_target),
+                ("q1", trainer.critic_1), ("q1_target", trainer.critic_1_target),
+                ("q2", trainer.critic_2), ("q2_target", trainer.critic_2_target)):
+            named.update(linear_parameters(prefix, network))
+        return named
+
+    def drawing(self, draws):
+        return mock.patch.object(self.corl.torch, "randn_like", lambda _: draws["target_policy"])
+
+    def hyperparameters(self):
+        options = self.options
+        return {
+            **self.shared_hyperparameters(self.optimizers[0]),
+            "polyak": options.polyak, "q_learning_rate": options.learning_rate,
+            "actor_learning_rate": options.learning_rate, "alpha": options.td3bc_alpha,
+            "policy_noise": self.policy_noise, "noise_clip": self.noise_clip,
+            "policy_period": self.trainer.policy_freq,
+        }
+
+
 def resize_layers(net, sizes):
     """Put linear layers of other sizes in the place of those of a torch.nn.Sequential."""
     places = [i for i, module in enumerate(net) if isinstance(module, torch.nn.Linear)]
@@ -301,8 +365,15 @@ def warmed_up_parameters(run_class, corl, options, sizes, data, rng):
     """
     run = run_class(corl, options, sizes, torch.float32, 10 * options.learning_rate, 0.02)
     if options.warm_up:
-        run.train(data, rng.integers(0, options.rows, size=(options.warm_up, options.batch)))
+        run.train(data, rng.integers(0, options.rows, size=(options.warm_up, options.batch)),
+                  draw_noise(run_class, rng, options.warm_up, options.batch, sizes[1]))
     return run.snapshot()
+
+
+def draw_noise(run_class, rng, steps, batch, action_size):
+    """{stream: (steps, ...)} standard normal, fp32."""
+    return {name: rng.standard_normal((steps, *shape(batch, action_size)), dtype=np.float32)
+            for name, shape in run_class.streams.items()}
 
 
 def flip_hidden(parameters):
@@ -321,8 +392,8 @@ def flip_hidden(parameters):
 
 
 def metric_deviation(got, want):
-    scale = np.maximum(np.abs(want), np.mean(np.abs(want)))
-    return float(np.max(np.abs(got - want) / scale))
+    scale = np.maximum(np.abs(want), np.nanmean(np.abs(want)))
+    return float(np.nanmax(np.abs(got - want) / scale))
 
 
 def parameter_deviation(got, want):
@@ -349,23 +420,25 @@ def record(options):
     sizes = (data["observations"].shape[1], data["actions"].shape[1])
     start = warmed_up_parameters(run_class, corl, options, sizes, data, rng)
     indices = rng.integers(0, options.rows, size=(options.steps, options.batch))
+    noise = draw_noise(run_class, rng, options.steps, options.batch, sizes[1])
 
-    def run(dtype, rows=indices, init=start):
+    def run(dtype, rows=indices, init=start, draws=noise):
         one = run_class(corl, options, sizes, dtype, options.learning_rate, options.polyak, init)
-        losses, clipped = one.train(data, rows)
+        losses, clipped = one.train(data, rows, draws)
         return one, losses, clipped
 
     single, losses, clipped = run(torch.float32)
     final = single.snapshot()
     tensors = {f"data/{k}": data[k] for k in run_class.columns}
     tensors["batch/indices"] = indices.astype(np.int64)
+    tensors.update({f"noise/{k}": v for k, v in noise.items()})
     tensors.update({f"init/{k}": v for k, v in start.items()})
     tensors.update({f"final/{k}": v for k, v in final.items()})
     tensors.update({f"expect/{k}": v for k, v in losses.items()})
     note = f", {clipped} weights clipped" if options.algorithm == "iql" else ""
     print(f"{options.output}: {options.steps} updates of {options.batch} rows{note}, "
           f"{int(data['terminals'].sum())} of {options.rows} rows terminal, "
-          f"last losses " + ", ".join(f"{k} {v[-1]:.4g}" for k, v in losses.items()))
+          f"last losses " + ", ".join(f"{k} {v[~np.isnan(v)][-1]:.4g}" for k, v in losses.items()))
 
     good = True
     if options.fp64 or options.check:
@@ -376,7 +449,8 @@ def record(options):
         tensors.update({f"expect64/{k}": v for k, v in losses64.items()})
     if options.check:
         # The same run with batches and hidden layers back to front: every sum rounds differently.
-        backwards = (indices[:, ::-1].copy(), flip_hidden(start))
+        backwards = (indices[:, ::-1].copy(), flip_hidden(start),
+                     {name: draws[:, ::-1].copy() for name, draws in noise.items()})
         other, other_losses, _ = run(torch.float32, *backwards)
         other64, other_losses64, _ = run(torch.float64, *backwards)
         fp32, fp64 = TOLERANCES["fp32"], TOLERANCES["fp64"]
@@ -397,7 +471,7 @@ def record(options):
     return tensors, metadata, good
 
 
-RUNS = {"bc": BcRun, "iql": IqlRun}
+RUNS = {"bc": BcRun, "iql": IqlRun, "td3bc": Td3BcRun}
 
 
 def parse_arguments():
@@ -420,6 +494,7 @@ def parse_arguments():
     add("--polyak", type=float, default=0.005)
     add("--expectile", type=float, default=0.7)
     add("--temperature", type=float, default=3.0)
+    add("--td3bc-alpha", type=float, default=2.5, help="weight of Q against imitation")
     add("--learning-rate", type=float, default=3e-4)
     add("--max-steps", type=int, help="horizon of the actor's cosine; default: --steps")
     add("--warm-up", type=int, default=300, metavar="N", help="fast updates before the recording")

@@ -80,7 +80,68 @@ std::vector<float> pick_rows(const data::Transitions& transitions, std::int64_t 
     return picked;
 }
 
-// Every step works on the columns where they are, so that there is never a second copy of one.
+data::TransitionOptions view_options(algorithms::Recipe& recipe,
+                                     const envs::EnvironmentInfo* environment) {
+    data::TransitionOptions view;
+    view.view = data::parse_transition_view(recipe.common().transitions);
+    const bool limited = environment && environment->max_episode_steps > 0;
+    view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
+    view.next_observations = recipe.reads_outcomes();
+    return view;
+}
+
+// The rows that are trained on, with the share of trajectories that the settings choose, and the
+// normaliser. Every step works on the columns where they are, so that there is never a second copy
+// of one.
+void choose_rows(data::Dataset dataset, algorithms::Recipe& recipe,
+                 const data::TransitionOptions& view, TrainingData& out) {
+    const algorithms::CommonSettings& common = recipe.common();
+    const auto by = data::parse_best_by(common.best_by);
+    const data::BestOptions best{common.best_fraction.value_or(1.0), common.best_discount,
+                                 common.trajectory_steps};
+    const bool chooses = common.best_fraction.has_value();
+    const std::int64_t width = dataset.observation_size;
+    std::optional<data::Normalizer> normalizer;
+    const auto fit = [&](std::span<const float> observations, bool all_rows) {
+        if (!common.normalize_observations || (common.normalize_over == "all") != all_rows) return;
+        normalizer = data::fit_normalizer(observations, width, common.observation_epsilon);
+    };
+    if (chooses && by == data::BestBy::transitions) {
+        fit(dataset.observations, true);
+        out.best = data::keep_best_episodes(dataset, best);
+    }
+    data::Transitions& t = out.transitions;
+    t = data::make_transitions(std::move(dataset), view);
+    if (!normalizer) fit(t.observations, true);
+    if (chooses && by == data::BestBy::trajectories) {
+        out.best = data::keep_best_trajectories(t, best);
+    }
+    fit(t.observations, false);
+    out.normalizer = normalizer ? *normalizer : data::Normalizer::identity(t.observation_size);
+}
+
+// Complete episodes with their returns-to-go, what padding shows, and the normaliser.
+void make_windows(data::Dataset dataset, const algorithms::CommonSettings& common,
+                  const algorithms::WindowSpec& spec, std::int64_t max_episode_steps,
+                  TrainingData& out) {
+    const std::int64_t width = dataset.observation_size;
+    out.normalizer = data::Normalizer::identity(width);
+    const auto fit = [&](std::span<const float> observations) {
+        if (!common.normalize_observations) return;
+        out.normalizer = data::fit_normalizer(observations, width, common.observation_epsilon);
+    };
+    if (spec.normalize_over_all) fit(dataset.observations);
+    data::Transitions& t = out.transitions;
+    t = data::make_sequences(std::move(dataset),
+                             {spec.discount, spec.reward_scale, max_episode_steps},
+                             &out.sequences.emplace());
+    if (!spec.normalize_over_all) fit(t.observations);
+    t.pad_observation.assign(static_cast<std::size_t>(width), 0.0f);
+    if (spec.pad_observation_raw) out.normalizer.apply(std::span(t.pad_observation));
+    t.pad_action.assign(static_cast<std::size_t>(t.action_size),
+                        static_cast<float>(spec.pad_action));
+}
+
 TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
                            const envs::EnvironmentInfo* environment) {
     if (environment) check_sizes(dataset, *environment);
@@ -92,21 +153,18 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     out.actions = action_map(dataset, recipe, environment);
     check_bounds(dataset, out.actions, environment != nullptr);
 
-    data::TransitionOptions view;
-    view.view = data::parse_transition_view(common.transitions);
-    const bool limited = environment && environment->max_episode_steps > 0;
-    view.max_episode_steps = limited ? environment->max_episode_steps : kCorlEpisodeSteps;
-    view.next_observations = recipe.reads_outcomes();
+    const data::TransitionOptions view = view_options(recipe, environment);
     out.returns = episode_returns(dataset, view.max_episode_steps);
-    out.transitions = data::make_transitions(std::move(dataset), view);
+    if (const auto windows = recipe.windows()) {
+        make_windows(std::move(dataset), common, *windows, view.max_episode_steps, out);
+    } else {
+        choose_rows(std::move(dataset), recipe, view, out);
+    }
     data::Transitions& t = out.transitions;
     const auto rewards = data::parse_reward_transform(common.reward_transform);
     if (recipe.reads_outcomes()) data::transform_rewards(t, rewards, view.max_episode_steps);
     out.golden_rows = std::min(kGoldenRows, t.count);
     out.golden_observations = pick_rows(t, out.golden_rows);
-    out.normalizer = common.normalize_observations
-                         ? data::fit_normalizer(t, common.observation_epsilon)
-                         : data::Normalizer::identity(t.observation_size);
     if (common.normalize_observations) out.normalizer.apply(t);
     map_actions(t.actions, out.actions, common.action_clip);
     return out;

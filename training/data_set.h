@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "algorithms/algorithm.h"
+#include "data/best_trajectories.h"
 #include "data/normalizer.h"
+#include "data/sequences.h"
 #include "data/transitions.h"
 #include "envs/environment.h"
 
@@ -33,6 +35,8 @@ struct TrainingData {
     std::string sha256;             // of the file
     data::Transitions transitions;  // observations normalised, actions in [-1, 1]
     data::Normalizer normalizer;
+    std::optional<data::BestReport> best;           // where a share of the trajectories was chosen
+    std::optional<data::SequenceReport> sequences;  // where windows of episodes are read
     ActionMap actions;
     // Some observations as they are in the file, (golden_rows, observation_size).
     std::vector<float> golden_observations;

@@ -49,21 +49,24 @@ Floats play_windows(const PolicyNetwork& network, Session& session, const Floats
     const algorithms::TransformerSpec& spec = network.transformer.value();
     const std::size_t s = static_cast<std::size_t>(spec.observation_size),
                       a = static_cast<std::size_t>(spec.action_size),
-                      context = static_cast<std::size_t>(spec.context_length);
+                      context =
+                          static_cast<std::size_t>(std::min(spec.context_length, spec.episode_len));
     const auto scale = static_cast<float>(spec.reward_scale);
     Floats returns, actions;
+    std::vector<std::int64_t> timesteps;
     float to_go = static_cast<float>(network.target_returns.front()) * scale;
     for (std::size_t t = 0; t < rewards.size(); ++t) {
         returns.push_back(to_go);
         to_go -= rewards[t] * scale;
+        timesteps.push_back(std::min(static_cast<std::int64_t>(t), spec.episode_len - 1));
+        actions.resize((t + 1) * a);  // the step's own is not known yet
         const std::size_t steps = std::min(t + 1, context), first = t + 1 - steps;
-        Session::Window window;
-        window.observations = std::span(observations).subspan(first * s, steps * s);
-        window.actions = std::span(actions).subspan(first * a, (steps - 1) * a);
-        window.returns_to_go = std::span(returns).subspan(first, steps);
-        window.first_step = static_cast<std::int64_t>(first);
-        const Floats action = session.act_window(window, spec.context_length, spec.episode_len);
-        actions.insert(actions.end(), action.begin(), action.end());
+        const Floats window = session.act_window(
+            {std::span(observations).subspan(first * s, steps * s),
+             std::span(actions).subspan(first * a, steps * a),
+             std::span(returns).subspan(first, steps), std::span(timesteps).subspan(first, steps)});
+        std::copy(window.end() - static_cast<std::ptrdiff_t>(a), window.end(),
+                  actions.end() - static_cast<std::ptrdiff_t>(a));
     }
     return actions;
 }

@@ -64,9 +64,37 @@ void write_config(RunParts& parts) {
     write_atomically(parts.folder.file("config.toml"), std::as_bytes(std::span(config)));
 }
 
-void load_data(RunParts& parts) {
+// What windows are made of, and what was left out or will be seen clipped.
+void notice_sequences(const data::SequenceReport& s, const algorithms::Recipe& recipe,
+                      const Notice& notice) {
+    notice(fmt::format("{} episodes of {} to {} steps, returns from {:.6g} to {:.6g}", s.episodes,
+                       s.shortest, s.longest, s.lowest_return, s.highest_return));
+    if (s.dropped_rows > 0) {
+        notice(
+            fmt::format("the file's last episode is cut after {} steps: its returns-to-go are "
+                        "unknown, and it was dropped",
+                        s.dropped_rows));
+    }
+    const std::int64_t steps = recipe.windows()->last_timestep + 1;
+    if (s.longest > steps) {
+        notice(
+            fmt::format("the longest episode has {} steps, and time steps are told apart up to "
+                        "{}: set episode_len={}",
+                        s.longest, steps, s.longest));
+    }
+}
+
+void load_data(RunParts& parts, const Notice& notice) {
     parts.data = load_training_data(parts.options.dataset, *parts.recipe,
                                     parts.environment ? &parts.environment->info() : nullptr);
+    if (parts.data.sequences) notice_sequences(*parts.data.sequences, *parts.recipe, notice);
+    const std::optional<data::BestReport>& best = parts.data.best;
+    if (!best || best->kept_rows == best->rows) return;
+    notice(fmt::format(
+        "imitating {} of {} trajectories, {} of {} rows; returns from {:.6g} to "
+        "{:.6g}{}",
+        best->kept_trajectories, best->trajectories, best->kept_rows, best->rows, best->lowest_kept,
+        best->highest, parts.recipe->common().best_discount < 1 ? ", discounted" : ""));
 }
 
 void make_session(RunParts& parts, const std::string& isa) {
@@ -238,7 +266,7 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice,
         if (!options.overwrite) begin();
         parts.environment = find_environment(parts.options.environment);
         notice(row);
-        load_data(parts);
+        load_data(parts, notice);
         make_session(parts, "");
         if (options.overwrite) {
             if (stop && stop->load()) {
@@ -273,7 +301,7 @@ RunParts continue_run(const ResumeOptions& resume, const Notice& notice) {
     }
     parts.environment = find_environment(options.environment);
     make_paths_absolute(options);
-    load_data(parts);
+    load_data(parts, notice);
     if (checkpoint) {
         restore(parts, *checkpoint, notice);
     } else {

@@ -11,6 +11,7 @@
 #include "algorithms/algorithm.h"
 #include "core/executable.h"
 #include "data/transitions.h"
+#include "training/windows.h"
 
 namespace drydock::training {
 
@@ -33,7 +34,8 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
-    // Makes the transitions the device's columns; once. In fp32 they are taken as they are: give
+    // Makes the transitions, or the sequences where the recipe reads windows, the device's columns;
+    // once. In fp32 they are taken as they are: give
     // them with std::move, or a copy is made.
     void add_data(data::Transitions transitions);
     // Records and plans the update; once, after add_data. Streams are injected before it.
@@ -49,18 +51,9 @@ class Session {
     // forward pass of the engine. Leaves the step counter as it is.
     std::vector<float> act(std::span<const float> observations);
 
-    // One window of an algorithm that reads windows of episodes: its steps, of which the last has
-    // an observation and no action yet.
-    struct Window {
-        std::span<const float> observations;   // (steps, observation_size), normalised
-        std::span<const float> actions;        // (steps - 1, action_size), in [-1, 1]
-        std::span<const float> returns_to_go;  // (steps), scaled
-        std::int64_t first_step = 0;           // of the episode, counted from 0
-    };
-    // The action of the window's last step, in [-1, 1]. Time steps from `episode_len` on are taken
-    // for the one before it. `context_length` is the same in all calls.
-    std::vector<float> act_window(const Window& window, std::int64_t context_length,
-                                  std::int64_t episode_len);
+    // The same of an algorithm that reads windows, for one of up to context_length steps: the
+    // action of every step, (n, action_size).
+    std::vector<float> act_window(const Window& window);
 
     State& state() { return *state_; }
     const Device& device() const { return device_; }
@@ -80,10 +73,12 @@ class Session {
     std::unique_ptr<Executable> updates_;
     std::vector<std::set<int>> metrics_of_variant_;  // columns
     BufferId columns_[5] = {-1, -1, -1, -1, -1};
+    std::optional<algorithms::WindowSpec> windows_;
+    std::optional<WindowColumns> window_columns_;
     struct Forward;
-    std::unique_ptr<Forward> forward_;                                  // made by the first act()
-    struct WindowForward;                                               // session_windows.cpp
-    std::unique_ptr<WindowForward, void (*)(WindowForward*)> windows_;  // by the first act_window()
+    std::unique_ptr<Forward> forward_;  // made by the first act()
+    struct WindowForward;
+    std::unique_ptr<WindowForward> window_forward_;  // made by the first act_window()
 };
 
 // Where a parameter lives.

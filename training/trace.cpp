@@ -4,213 +4,23 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/error.h"
 #include "training/session.h"
+#include "training/trace_file.h"
 
 namespace drydock::training {
 namespace {
 
-using Dims = std::vector<std::int64_t>;
+using namespace trace;
 
 constexpr std::int64_t kRingRows = 1024;
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-[[noreturn]] void refuse(const std::string& text) { throw Error("[verify] " + text); }
-
-std::string show(const Dims& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
-
-Dims dims(const Shape& shape) {
-    Dims out;
-    for (int i = 0; i < shape.rank(); ++i) out.push_back(shape[i]);
-    return out;
-}
-
-Shape to_shape(const std::string& name, const Dims& shape) {
-    if (shape.size() > kMaxRank) {
-        refuse(fmt::format("expected '{}' of at most {} dimensions, got {}", name, kMaxRank,
-                           show(shape)));
-    }
-    Shape out;
-    for (const std::int64_t dim : shape) out.push_back(dim);
-    return out;
-}
-
-// A tensor of that shape and type, -1 being any length.
-const TensorData& demand(const TensorFile& trace, const std::string& name, const Dims& shape,
-                         DType dtype) {
-    const auto found = trace.tensors.find(name);
-    if (found == trace.tensors.end()) {
-        refuse(fmt::format("expected a tensor '{}' {}, there is none; record the trace again", name,
-                           show(shape)));
-    }
-    const TensorData& t = found->second;
-    bool same = t.dtype == dtype && t.shape.size() == shape.size();
-    for (std::size_t i = 0; same && i < shape.size(); ++i) {
-        same = shape[i] < 0 || shape[i] == t.shape[i];
-    }
-    if (!same) {
-        refuse(fmt::format("expected '{}' as {} {}, got {} {}", name, name_of(dtype), show(shape),
-                           name_of(t.dtype), show(t.shape)));
-    }
-    return t;
-}
-
-// What follows `prefix` in the names of the tensors that begin with it.
-std::vector<std::string> names_under(const TensorFile& trace, const std::string& prefix) {
-    std::vector<std::string> names;
-    for (auto it = trace.tensors.lower_bound(prefix);
-         it != trace.tensors.end() && it->first.rfind(prefix, 0) == 0; ++it) {
-        names.push_back(it->first.substr(prefix.size()));
-    }
-    return names;
-}
-
-void check_prefixes(const TensorFile& trace) {
-    static const std::set<std::string> kPrefixes = {"data",  "batch",  "noise",    "init",
-                                                    "final", "expect", "expect64", "final64"};
-    for (const auto& [name, tensor] : trace.tensors) {
-        if (!kPrefixes.contains(name.substr(0, name.find('/')))) {
-            refuse(fmt::format("'{}' is not a tensor of a trace; expected names under {}", name,
-                               fmt::join(kPrefixes, "/, ")));
-        }
-    }
-}
-
-std::int64_t parse_steps(const TensorFile& trace) {
-    const std::string text = trace.text("steps");
-    char* end = nullptr;
-    const std::int64_t steps = std::strtoll(text.c_str(), &end, 10);
-    if (text.empty() || *end != '\0' || steps < 1) {
-        refuse(fmt::format("expected the metadata entry steps to be a number above 0, got '{}'",
-                           text));
-    }
-    return steps;
-}
-
-// {"q1": [14, 256, 256, 1], ...} from the shapes of init/q1.layers.K.weight.
-nlohmann::json layer_sizes(const TensorFile& trace) {
-    nlohmann::json sizes = nlohmann::json::object();
-    for (const std::string& name : names_under(trace, "init/")) {
-        const std::size_t end = name.find(".layers.0.weight");
-        if (end == std::string::npos) continue;
-        const std::string network = name.substr(0, end);
-        if (network.ends_with("_target")) continue;  // shaped as what it is a copy of
-        Dims list;
-        for (int k = 0;; ++k) {
-            const auto found =
-                trace.tensors.find(fmt::format("init/{}.layers.{}.weight", network, k));
-            if (found == trace.tensors.end()) break;
-            const Dims& shape = found->second.shape;
-            if (shape.size() != 2)
-                refuse(fmt::format("expected '{}' (out, in), got {}", found->first, show(shape)));
-            if (k == 0) list.push_back(shape[1]);
-            list.push_back(shape[0]);
-        }
-        sizes[network] = list;
-    }
-    return sizes;
-}
-
-// Sets what the hyperparameters say; returns the keys that are not settings of the algorithm.
-std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
-                                               algorithms::Recipe& recipe) {
-    const auto json = nlohmann::json::parse(trace.text("hyperparameters"), nullptr, false);
-    if (!json.is_object()) {
-        refuse("expected the metadata entry hyperparameters to be a JSON object, got '" +
-               trace.text("hyperparameters") + "'");
-    }
-    std::vector<std::string> ignored;
-    for (const auto& [key, value] : json.items()) {
-        if (key == "layer_sizes") continue;
-        if (!recipe.settings().contains(key)) {
-            ignored.push_back(key);
-            continue;
-        }
-        recipe.settings().set(key, value.is_string() ? value.get<std::string>() : value.dump());
-    }
-    recipe.settings().set("layer_sizes", layer_sizes(trace).dump());
-    return ignored;
-}
-
-const std::set<std::string> kColumns{"observations", "actions"};
-const std::set<std::string> kOutcomes{"rewards", "next_observations", "terminals"};
-
-// Rewards, next observations and terminals may be absent where the algorithm does not read them.
-data::Transitions read_data(const TensorFile& trace, bool outcomes) {
-    const auto f32 = [&](const char* name, const Dims& shape) -> std::vector<float> {
-        return demand(trace, name, shape, DType::f32).f32(name);
-    };
-    data::Transitions t;
-    t.observations = f32("data/observations", {-1, -1});
-    t.count = trace.tensor("data/observations").shape[0];
-    t.observation_size = trace.tensor("data/observations").shape[1];
-    t.actions = f32("data/actions", {t.count, -1});
-    t.action_size = trace.tensor("data/actions").shape[1];
-    if (!outcomes) return t;
-    t.rewards = f32("data/rewards", {t.count});
-    t.next_observations = f32("data/next_observations", {t.count, t.observation_size});
-    t.terminals = f32("data/terminals", {t.count});
-    return t;
-}
-
-// The trace, checked as far as that needs no algorithm, and the recipe that it asks for.
-struct Trace {
-    const TensorFile& file;
-    std::int64_t steps;
-    std::unique_ptr<algorithms::Recipe> recipe;
-    std::vector<std::string> ignored;
-    data::Transitions data;
-
-    explicit Trace(const TensorFile& trace);
-};
-
-Trace::Trace(const TensorFile& trace) : file(trace), steps(0) {
-    if (trace.text("drydock.trace") != "1") {
-        refuse(
-            fmt::format("expected a trace (metadata entry drydock.trace = 1), got '{}'; make one "
-                        "with scripts/make_trace.py",
-                        trace.text("drydock.trace")));
-    }
-    check_prefixes(trace);
-    steps = parse_steps(trace);
-    recipe = algorithms::make_recipe(trace.text("algorithm"));
-    recipe->apply_preset(trace.text("preset"), "");
-    ignored = apply_hyperparameters(trace, *recipe);
-    recipe->common().batch_action_bound = recipe->common().max_action;
-    data = read_data(trace, recipe->reads_outcomes());
-    for (const std::string& name : names_under(trace, "data/")) {
-        const bool read =
-            kColumns.contains(name) || (recipe->reads_outcomes() && kOutcomes.contains(name));
-        if (!read) ignored.push_back("data/" + name);
-    }
-    const TensorData& indices = demand(trace, "batch/indices", {steps, -1}, DType::i64);
-    if (names_under(trace, "batch/").size() != 1) {
-        refuse(fmt::format("expected only batch/indices under batch/, got {}",
-                           fmt::join(names_under(trace, "batch/"), ", ")));
-    }
-    for (const std::int64_t row : indices.i64("batch/indices")) {
-        if (row >= 0 && row < data.count) continue;
-        refuse(fmt::format("expected batch/indices in [0, {}), got {}", data.count, row));
-    }
-    if (indices.shape[1] < 1) {
-        refuse(fmt::format("expected at least one row in every batch of batch/indices, got {}",
-                           show(indices.shape)));
-    }
-    recipe->common().batch_size = indices.shape[1];
-    if (names_under(trace, "expect/").empty())
-        refuse("expected metrics under expect/, there are none");
-}
-
-// --- One replay ---
-
+// One replay of all updates in one precision.
 class Replay {
   public:
     Replay(Trace& trace, DType real, const TraceOptions& options);
@@ -260,10 +70,10 @@ Replay::Replay(Trace& trace, DType real, const TraceOptions& options)
 
 void Replay::inject() {
     State& state = session_.state();
-    const TensorData& indices = trace_.file.tensor("batch/indices");
-    const BufferId batch =
-        state.add_buffer("trace.batch", DType::i64, to_shape("batch/indices", indices.shape));
-    std::memcpy(state.buffer(batch).data, indices.bytes.data(), indices.bytes.size());
+    const std::int64_t size = trace_.recipe->common().batch_size;
+    const BufferId batch = state.add_buffer("trace.batch", DType::i64, {trace_.steps, size});
+    std::copy(trace_.batch.begin(), trace_.batch.end(),
+              static_cast<std::int64_t*>(state.buffer(batch).data));
     state.inject_stream("batch", batch);
     for (const std::string& name : names_under(trace_.file, "noise/")) {
         const std::string full = "noise/" + name;

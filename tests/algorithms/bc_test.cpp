@@ -109,14 +109,37 @@ TEST_CASE("BC has a policy of one network and reads no outcomes") {
     CHECK_THROWS_WITH_AS(other->fit(11, 3), doctest::Contains("'v'"), Error);
 }
 
-TEST_CASE("BC's presets differ in the observations") {
+TEST_CASE("BC's presets differ in what is imitated") {
     const auto recipe = make_recipe("bc");
-    CHECK(recipe->presets() == std::vector<std::string>{"corl", "tutorial"});
+    CHECK(recipe->presets() == std::vector<std::string>{"corl", "corl-10", "paper", "tutorial"});
     CHECK(recipe->settings().get("normalize_observations") == "true");
+    CHECK(recipe->common().best_fraction == 1.0);
+    CHECK(recipe->common().best_discount == 0.99);
     recipe->apply_preset("tutorial", "hopper-medium");
     CHECK(recipe->settings().get("normalize_observations") == "false");
-    recipe->apply_preset("corl", "hopper-medium");
+    CHECK_FALSE(recipe->common().best_fraction);
+    recipe->apply_preset("corl-10", "hopper-medium");
     CHECK(recipe->settings().get("normalize_observations") == "true");
+    CHECK(recipe->common().best_fraction == 0.1);
+    CHECK(recipe->common().best_discount == 1.0);
+    recipe->apply_preset("paper", "hopper-medium");
+    CHECK(recipe->common().best_by == "transitions");
+    CHECK(recipe->common().normalize_over == "all");
+    recipe->fit(11, 3);
+    CHECK(recipe->settings().get("layer_sizes") == R"({"actor":[11,128,128,128,3]})");
+    CHECK_THROWS_AS(recipe->settings().set("best_fraction", "1.5"), Error);
+    CHECK_THROWS_AS(recipe->settings().set("best_by", "rows"), Error);
+}
+
+TEST_CASE("BC's dropout is of the update alone") {
+    const auto recipe = small_recipe();
+    recipe->settings().set("actor_dropout", "0.5");
+    SmallRun run(*recipe);
+    run.run(1);
+    const auto plain = small_recipe();
+    SmallRun without(*plain);
+    without.run(1);
+    CHECK(run.metric("actor_loss", 0) != without.metric("actor_loss", 0));
 }
 
 }  // namespace

@@ -39,6 +39,9 @@ inline Values dropout_draws(std::int64_t layer, std::int64_t units) {
     return draw({kUpdates, kBatch, units}, 0, 1, 70 + static_cast<std::uint64_t>(layer));
 }
 
+// TD3+BC's draws of the target policy's noise: (kUpdates, kBatch, kActions). Some meet the clip.
+inline Values target_policy_draws() { return draw({kUpdates, kBatch, kActions}, -3, 3, 80); }
+
 class SmallRun {
   public:
     // Takes a recipe whose settings are chosen. All parameters, targets included, get values of
@@ -115,6 +118,10 @@ class SmallRun {
             state_.inject_stream(name, state_.add_column("draws." + name, {kUpdates, kBatch, units},
                                                          std::span<const double>(draws)));
         }
+        const Values noise = target_policy_draws();
+        state_.inject_stream("target_policy",
+                             state_.add_column("draws.target_policy", {kUpdates, kBatch, kActions},
+                                               std::span<const double>(noise)));
     }
 
     void record() {

@@ -488,7 +488,7 @@ const std::vector<OpCase>& op_cases() {
     static const std::vector<OpCase> cases = [] {
         std::vector<OpCase> all;
         for (const auto& family : {elementwise_cases(), shape_cases(), reduction_cases(),
-                                   loss_cases(), product_cases()}) {
+                                   loss_cases(), product_cases(), sequence_cases()}) {
             all.insert(all.end(), family.begin(), family.end());
         }
         return all;

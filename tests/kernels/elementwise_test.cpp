@@ -8,15 +8,16 @@ using namespace drydock::kernels::testing;
 namespace {
 
 constexpr Unary kUnary[] = {
-    Unary::copy,       Unary::negate,     Unary::exp,        Unary::log,         Unary::sqrt,
-    Unary::square,     Unary::absolute,   Unary::relu,       Unary::tanh,        Unary::sigmoid,
-    Unary::softplus,   Unary::add_scalar, Unary::mul_scalar, Unary::rsub_scalar, Unary::rdiv_scalar,
-    Unary::min_scalar, Unary::max_scalar, Unary::clamp,      Unary::positive,    Unary::inside};
+    Unary::copy,        Unary::negate,     Unary::exp,        Unary::log,        Unary::sqrt,
+    Unary::square,      Unary::absolute,   Unary::relu,       Unary::tanh,       Unary::sigmoid,
+    Unary::softplus,    Unary::gelu,       Unary::add_scalar, Unary::mul_scalar, Unary::rsub_scalar,
+    Unary::rdiv_scalar, Unary::min_scalar, Unary::max_scalar, Unary::clamp,      Unary::positive,
+    Unary::inside};
 
-constexpr Binary kBinary[] = {Binary::add,           Binary::sub,          Binary::mul,
-                              Binary::div,           Binary::minimum,      Binary::maximum,
-                              Binary::less,          Binary::less_equal,   Binary::equal,
-                              Binary::relu_gradient, Binary::tanh_gradient};
+constexpr Binary kBinary[] = {Binary::add,           Binary::sub,           Binary::mul,
+                              Binary::div,           Binary::minimum,       Binary::maximum,
+                              Binary::less,          Binary::less_equal,    Binary::equal,
+                              Binary::relu_gradient, Binary::tanh_gradient, Binary::gelu_gradient};
 
 // Ordinary values and the ones at which implementations differ.
 template <class T>

@@ -20,6 +20,11 @@ TrainOptions options_for(const std::string& algorithm, const std::string& preset
     if (algorithm == "bc") {
         options.settings = {{"batch_size", "16"}, {"layer_sizes", R"({"actor": [3, 16, 16, 1]})"}};
     }
+    if (algorithm == "td3bc") {
+        options.settings = {
+            {"batch_size", "16"},
+            {"layer_sizes", R"({"q1": [4, 16, 1], "q2": [4, 16, 1], "actor": [3, 16, 1]})"}};
+    }
     return options;
 }
 
@@ -37,7 +42,9 @@ TEST_CASE("every preset of every algorithm trains, and its config.toml trains to
             CAPTURE(preset);
             const std::string first = folder.file(algorithm + preset), second = first + "-again";
             TrainOptions options = options_for(algorithm, preset, dataset, first);
-            if (preset == "paper") options.settings.emplace_back("actor_dropout", "0.1");
+            if (preset == "paper" && algorithm == "iql") {
+                options.settings.emplace_back("actor_dropout", "0.1");
+            }
             const training::TrainResult result = training::train(options);
             REQUIRE(result.last);
             CHECK(result.steps == 60);
@@ -71,6 +78,7 @@ TEST_CASE("a run has target critics only where the algorithm does") {
     CHECK(has_targets("iql", "paper"));
     CHECK(!has_targets("iql", "tutorial"));
     CHECK(!has_targets("bc", "corl"));
+    CHECK(has_targets("td3bc", "corl"));
 }
 
 TEST_CASE("BC of an expert acts nearly as well as the expert") {

@@ -17,6 +17,7 @@ using training::verify_trace;
 
 const char* kGaussian = DRYDOCK_TRACES "/iql_gaussian.safetensors";
 const char* kBc = DRYDOCK_TRACES "/bc.safetensors";
+const char* kTd3Bc = DRYDOCK_TRACES "/td3bc.safetensors";
 const char* kDeterministic = DRYDOCK_TRACES "/iql_deterministic.safetensors";
 
 TEST_CASE("CORL's IQL is reproduced in fp32 and in fp64") {
@@ -54,6 +55,23 @@ TEST_CASE("CORL's BC is reproduced in fp32 and in fp64") {
     }
 }
 
+TEST_CASE("CORL's TD3+BC is reproduced in fp32 and in fp64") {
+    for (const char* path : {kTd3Bc, DRYDOCK_TRACES "/td3bc_max_action.safetensors"}) {
+        for (const char* isa : {"", "portable"}) {
+            training::TraceOptions options;
+            options.isa = isa;
+            const TraceReport report = verify_trace(std::string(path), options);
+            CHECK(report.algorithm == "td3bc");
+            CHECK(report.passed);
+            REQUIRE(report.replays.size() == 2);
+            for (const auto& replay : report.replays) {
+                CHECK(replay.metrics.size() == 2);
+                CHECK(replay.parameters.size() == 36);
+            }
+        }
+    }
+}
+
 void set_hyperparameter(TensorFile& trace, const std::string& name, const nlohmann::json& value) {
     auto json = nlohmann::json::parse(trace.text("hyperparameters"));
     json[name] = value;
@@ -78,6 +96,28 @@ TEST_CASE("every changed hyperparameter is caught") {
         {"max_steps", 50},
         {"target_update_period", 2},
         {"exp_advantage_max", nullptr}};
+    for (const auto& change : changes) {
+        TensorFile changed = trace;
+        set_hyperparameter(changed, change.first, change.second);
+        CHECK_MESSAGE(!verify_trace(changed).passed, change.first);
+    }
+}
+
+TEST_CASE("every changed hyperparameter of TD3+BC is caught") {
+    const TensorFile trace = read_tensor_file(kTd3Bc);
+    const std::pair<const char*, nlohmann::json> changes[] = {{"discount", 0.991},
+                                                              {"polyak", 0.0051},
+                                                              {"alpha", 2.51},
+                                                              {"policy_noise", 0.201},
+                                                              {"noise_clip", 0.49},
+                                                              {"policy_period", 1},
+                                                              {"policy_period", 3},
+                                                              {"q_learning_rate", 3.1e-4},
+                                                              {"max_action", 1.01},
+                                                              {"actor_learning_rate", 3.1e-4},
+                                                              {"adam_beta1", 0.89},
+                                                              {"adam_beta2", 0.9},
+                                                              {"learning_rate_schedule", "cosine"}};
     for (const auto& change : changes) {
         TensorFile changed = trace;
         set_hyperparameter(changed, change.first, change.second);
