@@ -41,6 +41,49 @@ struct Session::Forward {
     }
 };
 
+// The program of act_window(), for one window.
+struct Session::WindowForward {
+    std::int64_t K;
+    BufferId observations, actions, returns_to_go, timesteps, mask;
+    Executable executable;
+    ValueId out = kNone;
+
+    WindowForward(Session& session, std::int64_t length) : K(length), executable(session.state()) {
+        State& state = session.state();
+        const auto add = [&](const char* name, DType dtype, const Shape& shape) {
+            return state.add_buffer(std::string("act.window.") + name, dtype, shape);
+        };
+        observations = add("observations", state.real(), {1, K, session.observation_size()});
+        actions = add("actions", state.real(), {1, K, session.action_size()});
+        returns_to_go = add("returns_to_go", state.real(), {1, K});
+        timesteps = add("timesteps", DType::i64, {1, K});
+        mask = add("mask", state.real(), {1, K});
+        executable.add(record(state, [&](Graph& g) {
+            algorithms::Batch b{g.buffer(observations), g.buffer(actions), {}, {}, {}};
+            b.returns_to_go = g.buffer(returns_to_go);
+            b.timesteps = g.buffer(timesteps);
+            b.mask = g.buffer(mask);
+            const Tensor y = contiguous(session.algorithm().act_windows(g, b));
+            g.keep(y);
+            out = y.id();
+        }));
+    }
+
+    // The first numbers of a buffer, and zeros behind them: padding on the right.
+    void fill(State& state, BufferId id, std::span<const float> values) const {
+        const Buffer& b = state.buffer(id);
+        const auto total = static_cast<std::size_t>(b.shape.size());
+        for (std::size_t i = 0; i < total; ++i) {
+            const float x = i < values.size() ? values[i] : 0.0f;
+            if (b.dtype == DType::f32) {
+                static_cast<float*>(b.data)[i] = x;
+            } else {
+                static_cast<double*>(b.data)[i] = double{x};
+            }
+        }
+    }
+};
+
 Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
                  std::int64_t action_size, const SessionOptions& options)
     : observation_size_(observation_size),
@@ -52,6 +95,7 @@ Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
     recipe.fit(observation_size, action_size);
     state_ = std::make_unique<State>(device_, options.real, options.metric_rows);
     state_->counters().seed = options.seed;
+    windows_ = recipe.windows();
     algorithm_ = recipe.make(*state_);
     algorithm_->initialize(options.seed);
 }
@@ -63,6 +107,10 @@ void Session::add_data(data::Transitions t) {
         throw Error(fmt::format("[session] expected {} observations and {} actions, got {} and {}",
                                 observation_size_, action_size_, t.observation_size,
                                 t.action_size));
+    }
+    if (windows_) {
+        window_columns_.emplace(*state_, std::move(t), *windows_);
+        return;
     }
     const std::int64_t n = t.count;
     const auto add = [&](Column column, const char* name, const Shape& shape,
@@ -79,12 +127,16 @@ void Session::add_data(data::Transitions t) {
 }
 
 void Session::record_update() {
-    if (columns_[0] < 0) throw Error("[session] no data: call add_data before record_update");
+    if (columns_[0] < 0 && !window_columns_)
+        throw Error("[session] no data: call add_data before record_update");
     ExecutableOptions options;
     options.check_numerics = check_numerics_;
     updates_ = std::make_unique<Executable>(*state_, options);
     for (std::size_t variant = 0; variant < algorithm_->variants(); ++variant) {
         Program program = record(*state_, [&](Graph& g) {
+            if (window_columns_) {
+                return algorithm_->record(g, window_columns_->record(g, batch_size_), variant);
+            }
             const Tensor rows = g.random_rows("batch", batch_size_);
             const auto column = [&](Column c) {
                 return columns_[c] < 0 ? Tensor() : gather_rows(g.buffer(columns_[c]), rows);
@@ -120,14 +172,46 @@ std::vector<float> Session::act(std::span<const float> observations) {
         } else {
             std::copy(block.begin(), block.end(), static_cast<double*>(input.data));
         }
+        state_->counters().step = 0;  // candidates that are drawn do not depend on the update
         forward_->executable.run(1);
-        state_->counters().step = step;  // every program ends in a tick
+        state_->counters().step = step;
         const std::vector<double> out = forward_->executable.read(forward_->actions);
         for (std::size_t i = 0; i < n * static_cast<std::size_t>(action_size_); ++i) {
             actions.push_back(static_cast<float>(out[i]));
         }
     }
     return actions;
+}
+
+std::vector<float> Session::act_window(const Window& w) {
+    const auto n = static_cast<std::int64_t>(w.returns_to_go.size());
+    const std::int64_t most = windows_ ? windows_->context_length : 0;
+    const auto size = [&](std::int64_t width) { return static_cast<std::size_t>(n * width); };
+    if (n < 1 || n > most || w.observations.size() != size(observation_size_) ||
+        w.actions.size() != size(action_size_) || w.timesteps.size() != size(1)) {
+        throw Error(
+            fmt::format("[session] expected a window of 1 to {} steps, got {} returns-to-go "
+                        "with {} observations' and {} actions' numbers and {} time steps",
+                        most, n, w.observations.size(), w.actions.size(), w.timesteps.size()));
+    }
+    if (!window_forward_) window_forward_ = std::make_unique<WindowForward>(*this, most);
+    WindowForward& f = *window_forward_;
+    f.fill(*state_, f.observations, w.observations);
+    f.fill(*state_, f.actions, w.actions);
+    f.fill(*state_, f.returns_to_go, w.returns_to_go);
+    f.fill(*state_, f.mask, std::vector<float>(size(1), 1.0f));
+    auto* timesteps = static_cast<std::int64_t*>(state_->buffer(f.timesteps).data);
+    std::fill_n(timesteps, most, 0);
+    for (std::size_t i = 0; i < w.timesteps.size(); ++i) {
+        timesteps[i] = std::min(w.timesteps[i], windows_->last_timestep);
+    }
+    const std::int64_t step = state_->counters().step;
+    f.executable.run(1);
+    state_->counters().step = step;  // every program ends in a tick
+    std::vector<float> out;
+    const std::vector<double> all = f.executable.read(f.out);
+    for (std::size_t i = 0; i < size(action_size_); ++i) out.push_back(static_cast<float>(all[i]));
+    return out;
 }
 
 std::optional<ParameterRef> find_parameter(State& state, const std::string& name) {

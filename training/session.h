@@ -11,6 +11,7 @@
 #include "algorithms/algorithm.h"
 #include "core/executable.h"
 #include "data/transitions.h"
+#include "training/windows.h"
 
 namespace drydock::training {
 
@@ -33,7 +34,8 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
-    // Makes the transitions the device's columns; once. In fp32 they are taken as they are: give
+    // Makes the transitions, or the sequences where the recipe reads windows, the device's columns;
+    // once. In fp32 they are taken as they are: give
     // them with std::move, or a copy is made.
     void add_data(data::Transitions transitions);
     // Records and plans the update; once, after add_data. Streams are injected before it.
@@ -48,6 +50,10 @@ class Session {
     // The actions in [-1, 1] of normalised observations (n, observation_size), by the batched
     // forward pass of the engine. Leaves the step counter as it is.
     std::vector<float> act(std::span<const float> observations);
+
+    // The same of an algorithm that reads windows, for one of up to context_length steps: the
+    // action of every step, (n, action_size).
+    std::vector<float> act_window(const Window& window);
 
     State& state() { return *state_; }
     const Device& device() const { return device_; }
@@ -67,8 +73,12 @@ class Session {
     std::unique_ptr<Executable> updates_;
     std::vector<std::set<int>> metrics_of_variant_;  // columns
     BufferId columns_[5] = {-1, -1, -1, -1, -1};
+    std::optional<algorithms::WindowSpec> windows_;
+    std::optional<WindowColumns> window_columns_;
     struct Forward;
     std::unique_ptr<Forward> forward_;  // made by the first act()
+    struct WindowForward;
+    std::unique_ptr<WindowForward> window_forward_;  // made by the first act_window()
 };
 
 // Where a parameter lives.

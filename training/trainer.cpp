@@ -11,6 +11,7 @@
 #include "training/result_file.h"
 #include "training/run_parts.h"
 #include "training/run_tables.h"
+#include "training/target_returns.h"
 
 namespace drydock::training {
 namespace {
@@ -60,6 +61,8 @@ class Run {
     Session& session_ = *parts_.session;
     const TrainCallbacks& callbacks_;
     std::optional<CsvFile> metrics_file_, evaluations_file_;
+    std::vector<double> targets_;  // that evaluations ask for, where the policy looks at returns
+    std::optional<TargetTables> target_tables_;
     Averages logged_, reported_;
     Clock::time_point begin_, last_report_;
     double seconds_before_ = 0;   // of the processes before this one
@@ -82,6 +85,8 @@ Run::Run(RunParts parts, const TrainCallbacks& callbacks)
     metrics_file_.emplace(parts_.folder.file("metrics.csv"), header, earlier.metric_rows);
     evaluations_file_.emplace(parts_.folder.file("evaluations.csv"), kEvaluationsHeader,
                               earlier.evaluation_rows);
+    targets_ = target_returns_of(session_.algorithm().policy(), parts_.data);
+    target_tables_.emplace(parts_.folder, targets_, step(), earlier.evaluations.contains(step()));
     result_.started_at = result_.steps = step();
     result_.out = parts_.folder.path();
     if (parts_.earlier) take_over(earlier);
@@ -232,6 +237,7 @@ void Run::save() {
         // Rows that the checkpoint counts as written must be there after a power cut too.
         metrics_file_->sync();
         evaluations_file_->sync();
+        target_tables_->sync();
         save_checkpoint(parts_.folder.file("checkpoint.safetensors"), session_.state(),
                         checkpoint_metadata(parts_), extra);
         saved_step_ = step();
@@ -249,7 +255,11 @@ bool Run::evaluate() {
     options.stop = callbacks_.stop;
     Evaluation e;
     try {
-        e = evaluate_policy(parts_.folder.file("policy.safetensors"), options);
+        const std::string policy = parts_.folder.file("policy.safetensors");
+        // Before the first target: its rows then say that the others' are there.
+        writing([&] { target_tables_->evaluate(policy, options, step()); });
+        if (!targets_.empty()) options.target_return = targets_.front();
+        e = evaluate_policy(policy, options);
     } catch (const Stopped&) {  // resume takes it again
         evaluation_stopped_ = true;
         return false;

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "kernels/api/attention.h"
 #include "kernels/api/kernel.h"
 
 namespace drydock {
 
 using kernels::Activation;
+using kernels::kMaxAttentionTokens;
 
 // --- elementwise.cpp: shapes broadcast by NumPy's rules ---
 Tensor operator+(Tensor a, Tensor b);
@@ -63,6 +65,10 @@ Tensor broadcast_to(Tensor x, const Shape& shape);
 // Sums the dimensions that broadcasting from `shape` would have repeated.
 Tensor sum_to(Tensor x, const Shape& shape);
 Tensor concat(const std::vector<Tensor>& parts, int axis);
+// Rows of all parts (N, ...) in turn: row i of part p becomes row i P + p of (P N, ...).
+Tensor interleave(const std::vector<Tensor>& parts);
+// Rows first, first + stride, ... of x (N, D), of which stride must divide N: (N / stride, D).
+Tensor every_row(Tensor x, std::int64_t first, std::int64_t stride);
 // Zeros with `x` at position `begin` along an axis whose new length is `length`.
 Tensor pad(Tensor x, int axis, std::int64_t begin, std::int64_t length);
 // x itself where it is contiguous, else a copy that is.

@@ -122,6 +122,22 @@ OpCase gelu_case() {
 
 std::vector<OpCase> sequence_cases() {
     return {
+        {"rows of three parts interleaved, and every third of them",
+         {{{2, 2}}, {{2, 2}}, {{2, 2}}},
+         [](Graph&, const T& t) {
+             const Tensor all = interleave({t[0], t[1], t[2]});
+             return concat({all, 2.0 * every_row(all, 1, 3)}, 0);
+         },
+         [](const In& in) {
+             Values y;
+             for (std::size_t row = 0; row < 2; ++row) {
+                 for (const Values& part : in) {
+                     y.insert(y.end(), {part[2 * row], part[2 * row + 1]});
+                 }
+             }
+             for (const double x : in[1]) y.push_back(2 * x);
+             return y;
+         }},
         gelu_case(),
         normalized(5, 9),
         attended("causal attention", {2, 5, 5, 4, {1, 0, 1}, 0.0, Values(10, 1.0)}),
