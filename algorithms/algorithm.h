@@ -21,6 +21,24 @@ struct Batch {
     Tensor rewards;            // (B)
     Tensor next_observations;  // (B, S), normalised
     Tensor terminals;          // (B), 1 where no value follows
+    // Where the recipe reads windows, observations are (B, K, S) and actions (B, K, A), those of
+    // padding as the data say, the three outcomes are empty, and these are there:
+    Tensor returns_to_go = {};  // (B, K), scaled
+    Tensor timesteps = {};      // i64 (B, K), steps since the episode began
+    Tensor mask = {};           // (B, K), 1 at a step and 0 at padding
+};
+
+// Which windows of episodes a batch is made of. The first step is any step of the data with the
+// same probability: an episode is chosen in proportion to its length, and a step in it evenly.
+struct WindowSpec {
+    std::int64_t context_length = 20;  // K
+    bool left = false;                 // padding stands before the steps, not behind them
+    std::int64_t last_timestep = 0;    // larger ones become this
+    double reward_scale = 1;           // of returns-to-go
+    double discount = 1;               // of the rewards in a return-to-go
+    bool pad_observation_raw = false;  // padding is 0 before normalisation, not after it
+    double pad_action = 0;
+    bool normalize_over_all = true;  // statistics of all rows, not of complete episodes alone
 };
 
 // What a policy of kind "decision_transformer" is besides its parameters, which have the names of a
@@ -80,6 +98,11 @@ class Algorithm {
     // policy from each observation: (N, S) normalised -> (N). Only where predicts_value().
     virtual Tensor value(Graph&, Tensor /*observations*/) { return {}; }
     virtual bool predicts_value() const { return false; }
+    // The same of an algorithm that reads windows, for every step of windows: (B, K, A). The action
+    // of a step depends on nothing behind its observation. Throws Error where act() is the one.
+    virtual Tensor act_windows(Graph& graph, const Batch& windows);
+    // What to try when the metric of that name is not finite, a sentence; "": nothing of its own.
+    virtual std::string advice(const std::string& /*metric*/) const { return ""; }
     // First values of all parameters.
     virtual void initialize(std::uint64_t seed) = 0;
     virtual PolicyNetwork policy() const = 0;
@@ -98,6 +121,8 @@ class Recipe {
     virtual bool takes_choices() const { return false; }
     // False: rewards, next observations and terminals play no part in the update.
     virtual bool reads_outcomes() const { return true; }
+    // Windows of episodes instead of transitions, and which.
+    virtual std::optional<WindowSpec> windows() const { return std::nullopt; }
     // Names of the presets, the default first.
     std::vector<std::string> presets() const;
     // Takes a preset's settings; layer_sizes stay. `dataset` ("hopper-medium-expert") selects its

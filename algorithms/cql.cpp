@@ -30,6 +30,7 @@ class Cql final : public Algorithm {
     bool predicts_value() const override { return true; }
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override;
+    std::string advice(const std::string& metric) const override;
 
   private:
     // A learned scalar e^x and the group that holds x.
@@ -314,6 +315,20 @@ Tensor Cql::value(Graph& g, Tensor observations) {
 void Cql::initialize(std::uint64_t seed) {
     for (ParameterGroup& group : critic_group_.state().groups()) group.initialize(seed);
     target_group_.copy_from(critic_group_);
+}
+
+std::string Cql::advice(const std::string& metric) const {
+    if (metric == "alpha") {
+        return "This is the entropy temperature, which grows while the policy's entropy is below "
+               "target_entropy: lower that or alpha_learning_rate, or fix it with "
+               "automatic_entropy_tuning=false.";
+    }
+    if (metric == "alpha_prime") {
+        return "This is lagrange's multiplier, which grows while the gap is above "
+               "target_action_gap: raise that, lower alpha_prime_learning_rate, or set "
+               "lagrange=false.";
+    }
+    return "";
 }
 
 PolicyNetwork Cql::policy() const {

@@ -62,6 +62,8 @@ const std::vector<Preset>& DiscreteCqlRecipe::preset_table() const {
                                     {"cql_alpha", "4"},
                                     {"head", "quantile"},
                                     {"learning_rate", "5e-5"},
+                                    {"learning_rate_schedule", "constant"},
+                                    {"polyak", "1"},
                                     {"normalize_observations", "false"}};
     const auto with = [](Assignments more) {
         more.insert(more.end(), kAtari.begin(), kAtari.end());
@@ -91,7 +93,7 @@ void DiscreteCqlRecipe::fit(std::int64_t observation_size, std::int64_t) {
                     ErrorKind::usage);
     }
     const std::int64_t outputs = count * (s_.head == "quantile" ? s_.quantiles : 1);
-    fit_layer_sizes(s_.networks, {{"q", observation_size, outputs}},
+    fit_layer_sizes(s_.networks, {{"q", observation_size, outputs, {64, 64}}},
                     fmt::format("the data have {} observations and {} choices, {} outputs each",
                                 observation_size, count, outputs / count));
 }

@@ -4,6 +4,7 @@
 #include "algorithms/bc.h"
 #include "algorithms/cql.h"
 #include "algorithms/discrete_cql.h"
+#include "algorithms/dt.h"
 #include "algorithms/iql.h"
 #include "algorithms/td3bc.h"
 #include "base/error.h"
@@ -20,10 +21,14 @@ struct Registered {
 constexpr Registered kAlgorithms[] = {
     {"iql", make_iql_recipe},     {"bc", make_bc_recipe},
     {"cql", make_cql_recipe},     {"discrete-cql", make_discrete_cql_recipe},
-    {"td3bc", make_td3bc_recipe},
+    {"td3bc", make_td3bc_recipe}, {"dt", make_dt_recipe},
 };
 
 }  // namespace
+
+Tensor Algorithm::act_windows(Graph&, const Batch&) {
+    throw Error("[algorithm] expected one that reads windows of episodes; call act()");
+}
 
 std::vector<std::string> list_algorithms() {
     std::vector<std::string> names;

@@ -1,95 +1,11 @@
 // The CPU's lowering: for every op, which kernel runs it and with what arguments.
-#include <fmt/format.h>
-
-#include "base/error.h"
-#include "core/lowering.h"
-#include "kernels/cpu/table.h"
+#include "core/lowering_cpu.h"
 
 namespace drydock {
-namespace {
 
 using namespace kernels;
 
-// A node with the addresses of its operands.
-class Lowering {
-  public:
-    Lowering(const Program& program, NodeId id, Addresses addresses, CallStore& calls,
-             std::vector<Step>& steps)
-        : program_(program),
-          id_(id),
-          node_(program.node(id)),
-          addresses_(addresses),
-          calls_(calls),
-          steps_(steps),
-          table_(cpu_table(program.state->device().isa())),
-          portable_(cpu_table(Isa::portable)) {}
-
-    void run();
-
-  private:
-    const Value& in(int i) const {
-        return program_.value(node_.inputs[static_cast<std::size_t>(i)]);
-    }
-    const Value& out(int i = 0) const {
-        return program_.value(node_.outputs[static_cast<std::size_t>(i)]);
-    }
-    std::byte* in_data(int i) const { return at(node_.inputs[static_cast<std::size_t>(i)]); }
-    std::byte* out_data(int i = 0) const { return at(node_.outputs[static_cast<std::size_t>(i)]); }
-    std::byte* at(ValueId id) const { return addresses_[static_cast<std::size_t>(id)]; }
-    template <class T>
-    T* in_as(int i) const {
-        return reinterpret_cast<T*>(in_data(i));
-    }
-    const Attributes& attributes() const { return node_.attributes; }
-
-    template <class Args>
-    void emit(CpuKernel<Args> CpuTable::*kernel, const Args& args);
-
-    void elementwise();
-    void copies();
-    void rows();
-    void reduce();
-    void products();
-    void losses();
-    void optimizer();
-    void block();
-    void copy_block(int input, Value to, std::byte* to_data, std::int64_t begin);
-
-    const Program& program_;
-    NodeId id_;
-    const Node& node_;
-    Addresses addresses_;
-    CallStore& calls_;
-    std::vector<Step>& steps_;
-    const CpuTable& table_;
-    const CpuTable& portable_;
-};
-
-template <class Args>
-void Lowering::emit(CpuKernel<Args> CpuTable::*kernel, const Args& args) {
-    struct Bound {
-        Args args;
-        void (*run)(const Args&, std::int64_t, std::int64_t);
-    };
-    const CpuKernel<Args>* chosen = &(table_.*kernel);
-    Status status = chosen->check(args);
-    if (status == Status::unsupported) {
-        chosen = &(portable_.*kernel);
-        status = chosen->check(args);
-    }
-    if (status != Status::ok) {
-        throw Error(
-            fmt::format("[plan] expected arguments that the kernel of '{}' takes; an empty "
-                        "dimension or a wrong leading dimension is the usual cause",
-                        program_.describe(node_)));
-    }
-    const Bound* bound = calls_.add(Bound{args, chosen->run});
-    const auto thunk = [](const void* call, std::int64_t first, std::int64_t last) {
-        const auto* b = static_cast<const Bound*>(call);
-        b->run(b->args, first, last);
-    };
-    steps_.push_back({thunk, bound, chosen->units(args), id_});
-}
+namespace {
 
 // Shapes and strides are aligned at the last of kMaxRank dimensions.
 MapShape map_shape(const Shape& shape) {
@@ -109,7 +25,9 @@ T operand(const Value& v, std::byte* data) {
     return o;
 }
 
-void Lowering::elementwise() {
+}  // namespace
+
+void CpuLowering::elementwise() {
     const auto x = [&](int i) { return operand<Operand>(in(i), in_data(i)); };
     const Attributes& a = attributes();
     const MapShape shape = map_shape(out().shape);
@@ -126,7 +44,7 @@ void Lowering::elementwise() {
 }
 
 // Copies an input into the part of `to` that starts at `begin` along the node's axis.
-void Lowering::copy_block(int input, Value to, std::byte* to_data, std::int64_t begin) {
+void CpuLowering::copy_block(int input, Value to, std::byte* to_data, std::int64_t begin) {
     const auto axis = static_cast<std::size_t>(attributes().axis);
     to_data += begin * to.strides[axis] * static_cast<std::int64_t>(size_of(to.dtype));
     to.shape = in(input).shape;
@@ -135,7 +53,7 @@ void Lowering::copy_block(int input, Value to, std::byte* to_data, std::int64_t 
                   operand<Operand>(in(input), in_data(input)), operand<Result>(to, to_data)});
 }
 
-void Lowering::copies() {
+void CpuLowering::copies() {
     if (node_.op == Op::store) {
         // Computed in place by the planner's choice; a view that only starts there is copied.
         const bool placed = in_data(0) == in_data(1) && in(0).storage == Storage::planned;
@@ -158,7 +76,7 @@ void Lowering::copies() {
     }
 }
 
-void Lowering::rows() {
+void CpuLowering::rows() {
     if (node_.op == Op::gather_rows) {
         const std::int64_t count = in(0).shape[0];
         const std::int64_t width = count ? in(0).shape.size() / count : 0;
@@ -176,7 +94,7 @@ void Lowering::rows() {
     }
 }
 
-void Lowering::reduce() {
+void CpuLowering::reduce() {
     Reduce r{out().dtype, static_cast<Reduction>(attributes().kind), 1, 1, 1, in_data(0),
              out_data()};
     for (int i = 0; i < in(0).shape.rank(); ++i) {
@@ -188,7 +106,7 @@ void Lowering::reduce() {
     emit(&CpuTable::reduce, r);
 }
 
-void Lowering::products() {
+void CpuLowering::products() {
     // A single row may have any stride, 0 when it was broadcast.
     const auto ld = [](const Value& v) { return v.shape[0] == 1 ? v.shape[1] : v.strides[0]; };
     const DType dtype = out().dtype;
@@ -223,7 +141,7 @@ void Lowering::products() {
     }
 }
 
-void Lowering::losses() {
+void CpuLowering::losses() {
     const DType dtype = out().dtype;
     switch (node_.op) {
         case Op::expectile_loss:
@@ -247,7 +165,7 @@ void Lowering::losses() {
     }
 }
 
-void Lowering::optimizer() {
+void CpuLowering::optimizer() {
     const DType dtype = in(0).dtype;
     const std::int64_t n = in(0).shape.size();
     const double p = attributes().p;
@@ -273,7 +191,7 @@ void Lowering::optimizer() {
 }
 
 // The nodes of the hyper block: counters, metrics, random streams.
-void Lowering::block() {
+void CpuLowering::block() {
     const Attributes& a = attributes();
     if (node_.op == Op::tick) {
         emit(&CpuTable::tick, Tick{in_as<Counters>(0)});
@@ -289,7 +207,7 @@ void Lowering::block() {
     }
 }
 
-void Lowering::run() {
+void CpuLowering::run() {
     switch (node_.op) {
         case Op::detach:
         case Op::reshape:
@@ -326,6 +244,15 @@ void Lowering::run() {
         case Op::adam_step:
         case Op::polyak:
             return optimizer();
+        case Op::window_rows:
+            return windows();
+        case Op::layer_norm:
+        case Op::layer_norm_input_gradient:
+        case Op::layer_norm_weight_gradient:
+            return normalization();
+        case Op::causal_attention:
+        case Op::causal_attention_gradient:
+            return attention();
         case Op::fill:
         case Op::random:
         case Op::store_metric:
@@ -336,11 +263,9 @@ void Lowering::run() {
     }
 }
 
-}  // namespace
-
 void lower_on_cpu(const Program& program, NodeId id, Addresses addresses, CallStore& calls,
                   std::vector<Step>& steps) {
-    Lowering(program, id, addresses, calls, steps).run();
+    CpuLowering(program, id, addresses, calls, steps).run();
 }
 
 }  // namespace drydock

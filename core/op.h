@@ -22,12 +22,19 @@ enum class Op : std::uint8_t {
     gather_rows,
     scatter_add_rows,
     select_row,
+    window_rows,
     // Reductions and products.
     reduce,
     matmul,
     linear,
     linear_input_gradient,
     linear_weight_gradient,
+    // Sequences.
+    layer_norm,
+    layer_norm_input_gradient,
+    layer_norm_weight_gradient,
+    causal_attention,
+    causal_attention_gradient,
     // Losses.
     expectile_loss,
     mse_loss,

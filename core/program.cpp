@@ -10,18 +10,17 @@
 namespace drydock {
 namespace {
 
-constexpr const char* kUnaryNames[] = {"copy",       "negate",      "exp",         "log",
-                                       "sqrt",       "square",      "absolute",    "relu",
-                                       "tanh",       "sigmoid",     "softplus",    "add_scalar",
-                                       "mul_scalar", "rsub_scalar", "rdiv_scalar", "min_scalar",
-                                       "max_scalar", "clamp",       "positive",    "inside"};
-constexpr const char* kBinaryNames[] = {"add",     "sub",           "mul",          "div",
-                                        "minimum", "maximum",       "less",         "less_equal",
-                                        "equal",   "relu_gradient", "tanh_gradient"};
+constexpr const char* kUnaryNames[] = {
+    "copy",        "negate",      "exp",        "log",        "sqrt",  "square",     "absolute",
+    "relu",        "tanh",        "sigmoid",    "softplus",   "gelu",  "add_scalar", "mul_scalar",
+    "rsub_scalar", "rdiv_scalar", "min_scalar", "max_scalar", "clamp", "positive",   "inside"};
+constexpr const char* kBinaryNames[] = {
+    "add",  "sub",        "mul",   "div",           "minimum",       "maximum",
+    "less", "less_equal", "equal", "relu_gradient", "tanh_gradient", "gelu_gradient"};
 constexpr const char* kReductionNames[] = {"sum", "mean", "max", "min", "logsumexp"};
 static_assert(std::size(kUnaryNames) == static_cast<std::size_t>(kernels::Unary::inside) + 1);
 static_assert(std::size(kBinaryNames) ==
-              static_cast<std::size_t>(kernels::Binary::tanh_gradient) + 1);
+              static_cast<std::size_t>(kernels::Binary::gelu_gradient) + 1);
 static_assert(std::size(kReductionNames) ==
               static_cast<std::size_t>(kernels::Reduction::logsumexp) + 1);
 

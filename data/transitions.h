@@ -61,6 +61,11 @@ struct Transitions {
     std::vector<float> rewards;            // (count)
     std::vector<float> next_observations;  // (count, observation_size), empty where none are made
     std::vector<float> terminals;          // (count), 0 or 1
+    // Of sequences (data/sequences.h), which have none of the last three:
+    std::vector<float> returns_to_go;           // (count), scaled
+    std::vector<std::int64_t> episode_offsets;  // (episodes + 1): rows where one begins, and count
+    // What padding shows; empty: zeros.
+    std::vector<float> pad_observation, pad_action;  // (observation_size), (action_size)
 };
 
 // Takes the data set's columns and compacts them in place, so that give it with std::move: a copy

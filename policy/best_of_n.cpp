@@ -49,8 +49,7 @@ DRYDOCK_INLINE void draw(std::uint64_t seed, std::uint64_t first, std::uint32_t 
 
 // Values of `rows` candidates into w.y[row][0] (or w.x, whichever the result says).
 template <class Set>
-DRYDOCK_INLINE Rows value_candidates(const drydock_policy& p, const Workspace& w,
-                                     std::uint32_t rows) {
+Rows value_candidates(const drydock_policy& p, const Workspace& w, std::uint32_t rows) {
     const Architecture& a = p.architecture;
     Rows x = w.x, y = w.y;
     Set::hidden_layer(p.layers[0], a.observation_size, a.sizes[0], w.state, w.candidates, rows, x);
@@ -73,8 +72,8 @@ DRYDOCK_INLINE Rows value_candidates(const drydock_policy& p, const Workspace& w
 }
 
 template <class Set>
-DRYDOCK_INLINE drydock_act_status run(const drydock_policy& p, const float* observation,
-                                      std::uint64_t call, float* workspace, float* action) {
+drydock_act_status run(const drydock_policy& p, const float* observation, std::uint64_t call,
+                       float* workspace, float* action) {
     const Architecture& a = p.architecture;
     const Workspace w = lay_out(a, workspace);
     const drydock_act_status input = normalise(p, observation, w.observation);
@@ -99,21 +98,9 @@ DRYDOCK_INLINE drydock_act_status run(const drydock_policy& p, const float* obse
             }
         }
     }
-    const drydock_act_status output = scale_and_bound<typename Set::Fma>(p, w.best, action);
+    const drydock_act_status output = Set::scale_and_bound(p, w.best, action);
     return input | output | (finite ? DRYDOCK_ACT_OK : DRYDOCK_ACT_OUTPUT_NOT_FINITE);
 }
-
-drydock_act_status run_portable(const drydock_policy& p, const float* observation,
-                                std::uint64_t call, float* workspace, float* action) {
-    return run<Portable>(p, observation, call, workspace, action);
-}
-
-#if defined(__x86_64__)
-DRYDOCK_AVX2 drydock_act_status run_avx2(const drydock_policy& p, const float* observation,
-                                         std::uint64_t call, float* workspace, float* action) {
-    return run<Avx2>(p, observation, call, workspace, action);
-}
-#endif
 
 }  // namespace
 
@@ -125,10 +112,10 @@ std::uint64_t best_of_n_workspace(const Architecture& a) {
 RunFunction run_best_of_n([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
     if (isa == Isa::avx2) {
-        return run_avx2;
+        return run<Avx2>;
     }
 #endif
-    return run_portable;
+    return run<Portable>;
 }
 
 }  // namespace drydock::policy

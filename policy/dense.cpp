@@ -1,4 +1,4 @@
-#include "policy/dense.h"
+#include "policy/sets.h"
 
 #include "policy/gelu.h"
 #include "policy/pack.h"
@@ -158,6 +158,23 @@ DRYDOCK_INLINE void run_last(const Layer& layer, const float* x, float* y) {
     }
 }
 
+template <class Fma>
+DRYDOCK_INLINE drydock_act_status bound_action(const drydock_policy& p, const float* y,
+                                               float* action) {
+    bool finite = true, clamped = false;
+    for (std::uint32_t i = 0; i < p.action_size; ++i) {
+        const float value = Fma::fma(p.scale[i], y[i], p.bias[i]);
+        const float bounded = value < p.low[i] ? p.low[i] : value > p.high[i] ? p.high[i] : value;
+        finite &= is_finite(value);
+        clamped |= bounded < value || bounded > value;
+        action[i] = bounded;
+    }
+    if (!finite) {
+        return DRYDOCK_ACT_OUTPUT_NOT_FINITE;
+    }
+    return clamped ? DRYDOCK_ACT_OUTPUT_CLAMPED : DRYDOCK_ACT_OK;
+}
+
 }  // namespace
 
 void Portable::hidden_layer(const Layer& layer, std::uint32_t begin, std::uint32_t end,
@@ -169,6 +186,10 @@ void Portable::last_layer(const Layer& layer, const float* x, float* y) {
 }
 void Portable::activate(Activation activation, float* y, std::uint64_t n) {
     run_activation<Fma>(activation, y, n);
+}
+drydock_act_status Portable::scale_and_bound(const drydock_policy& policy, const float* y,
+                                             float* action) {
+    return bound_action<Fma>(policy, y, action);
 }
 
 #if defined(__x86_64__)
@@ -182,6 +203,10 @@ DRYDOCK_AVX2 void Avx2::last_layer(const Layer& layer, const float* x, float* y)
 }
 DRYDOCK_AVX2 void Avx2::activate(Activation activation, float* y, std::uint64_t n) {
     run_activation<Fma>(activation, y, n);
+}
+DRYDOCK_AVX2 drydock_act_status Avx2::scale_and_bound(const drydock_policy& policy, const float* y,
+                                                      float* action) {
+    return bound_action<Fma>(policy, y, action);
 }
 #endif
 

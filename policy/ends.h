@@ -2,7 +2,7 @@
 // an action.
 #pragma once
 
-#include "policy/dense.h"
+#include "policy/sets.h"
 
 namespace drydock::policy {
 
@@ -16,23 +16,6 @@ DRYDOCK_INLINE drydock_act_status normalise(const drydock_policy& p, const float
         x[i] = bounded;
     }
     return clipped ? DRYDOCK_ACT_INPUT_OUT_OF_RANGE : DRYDOCK_ACT_OK;
-}
-
-template <class Fma>
-DRYDOCK_INLINE drydock_act_status scale_and_bound(const drydock_policy& p, const float* y,
-                                                  float* action) {
-    bool finite = true, clamped = false;
-    for (std::uint32_t i = 0; i < p.action_size; ++i) {
-        const float value = Fma::fma(p.scale[i], y[i], p.bias[i]);
-        const float bounded = value < p.low[i] ? p.low[i] : value > p.high[i] ? p.high[i] : value;
-        finite &= is_finite(value);
-        clamped |= bounded < value || bounded > value;
-        action[i] = bounded;
-    }
-    if (!finite) {
-        return DRYDOCK_ACT_OUTPUT_NOT_FINITE;
-    }
-    return clamped ? DRYDOCK_ACT_OUTPUT_CLAMPED : DRYDOCK_ACT_OK;
 }
 
 // The number of the largest of n values, of equal ones the lowest.

@@ -6,8 +6,8 @@ namespace drydock::policy {
 namespace {
 
 template <class Set>
-DRYDOCK_INLINE drydock_act_status run(const drydock_policy& p, const float* observation,
-                                      float* workspace, float* action) {
+drydock_act_status run(const drydock_policy& p, const float* observation, std::uint64_t,
+                       float* workspace, float* action) {
     const std::uint64_t stride = widest_layer(p.architecture);
     float* x = workspace;
     float* y = workspace + stride;
@@ -25,20 +25,8 @@ DRYDOCK_INLINE drydock_act_status run(const drydock_policy& p, const float* obse
         return input | choose_largest(y, p.layers[last].out, action);
     }
     Set::activate(p.architecture.head, y, padded(p.layers[last].out));
-    return input | scale_and_bound<typename Set::Fma>(p, y, action);
+    return input | Set::scale_and_bound(p, y, action);
 }
-
-drydock_act_status run_portable(const drydock_policy& p, const float* observation, std::uint64_t,
-                                float* workspace, float* action) {
-    return run<Portable>(p, observation, workspace, action);
-}
-
-#if defined(__x86_64__)
-DRYDOCK_AVX2 drydock_act_status run_avx2(const drydock_policy& p, const float* observation,
-                                         std::uint64_t, float* workspace, float* action) {
-    return run<Avx2>(p, observation, workspace, action);
-}
-#endif
 
 }  // namespace
 
@@ -62,10 +50,10 @@ std::uint64_t mlp_workspace(const Architecture& a) { return 2 * widest_layer(a);
 RunFunction run_mlp([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
     if (isa == Isa::avx2) {
-        return run_avx2;
+        return run<Avx2>;
     }
 #endif
-    return run_portable;
+    return run<Portable>;
 }
 
 }  // namespace drydock::policy

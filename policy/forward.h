@@ -1,4 +1,4 @@
-// The forward pass of each kind, once per instruction set; all give the same bits. policy/dense.h
+// The forward pass of each kind, once per instruction set; all give the same bits. policy/sets.h
 // states the order of the additions.
 #pragma once
 

@@ -3,7 +3,6 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "policy/attention.h"
 #include "policy/ends.h"
 #include "policy/forward.h"
 
@@ -17,8 +16,7 @@ enum Part : std::uint32_t { kReturn, kObservation, kAction };
 
 // Token `part` of step `step` of the history: embedding + timestep, normalised.
 template <class Set>
-DRYDOCK_INLINE void embed(const drydock_policy& p, TransformerState& s, std::uint32_t step,
-                          Part part) {
+void embed(const drydock_policy& p, TransformerState& s, std::uint32_t step, Part part) {
     const Architecture& a = p.architecture;
     const Transformer& t = p.transformer;
     const Layer& layer = part == kReturn        ? t.embed_return
@@ -34,18 +32,17 @@ DRYDOCK_INLINE void embed(const drydock_policy& p, TransformerState& s, std::uin
     for (std::uint32_t i = 0; i < a.embedding_dim; ++i) {
         token[i] += time[i];
     }
-    layer_norm<typename Set::Fma>(t.embed_norm, t.epsilon, a.embedding_dim, token, token);
+    Set::layer_norm(t.embed_norm, t.epsilon, a.embedding_dim, token, token);
 }
 
 // Queries, keys and values of rows [first, end) of block b from its input x.
 template <class Set>
-DRYDOCK_INLINE void project(const drydock_policy& p, TransformerState& s, std::uint32_t b,
-                            const Rows& x, std::uint32_t first, std::uint32_t end,
-                            const Rows& query) {
+void project(const drydock_policy& p, TransformerState& s, std::uint32_t b, const Rows& x,
+             std::uint32_t first, std::uint32_t end, const Rows& query) {
     const Block& block = p.transformer.blocks[b];
     const std::uint32_t D = p.architecture.embedding_dim;
     for (std::uint32_t row = first; row < end; ++row) {
-        layer_norm<typename Set::Fma>(block.norm1, p.transformer.epsilon, D, x[row], s.normed[row]);
+        Set::layer_norm(block.norm1, p.transformer.epsilon, D, x[row], s.normed[row]);
     }
     const Rows normed{s.normed[first], s.normed.stride};
     whole_layer<Set>(block.key_value, normed, end - first,
@@ -68,14 +65,13 @@ DRYDOCK_INLINE void add_rows(const Rows& x, const Rows& y, std::uint32_t rows, s
 
 // The rest of block b for rows [first, end): s.x becomes the block's output.
 template <class Set>
-DRYDOCK_INLINE void mix(const drydock_policy& p, TransformerState& s, std::uint32_t b,
-                        const Rows& query, std::uint32_t first, std::uint32_t end) {
+void mix(const drydock_policy& p, TransformerState& s, std::uint32_t b, const Rows& query,
+         std::uint32_t first, std::uint32_t end) {
     const Architecture& a = p.architecture;
     const Block& block = p.transformer.blocks[b];
     const std::uint32_t D = a.embedding_dim;
     for (std::uint32_t row = first; row < end; ++row) {
-        attend<typename Set::Fma>(a, p.transformer.attention_scale, query[row], s.key_value[b],
-                                  row + 1, s.scores, s.normed[row]);
+        Set::attend(p, query[row], s.key_value[b], row + 1, s.scores, s.normed[row]);
     }
     for (std::uint32_t row = first; row < end; row += kChunk) {
         const std::uint32_t rows = end - row < kChunk ? end - row : kChunk;
@@ -83,7 +79,7 @@ DRYDOCK_INLINE void mix(const drydock_policy& p, TransformerState& s, std::uint3
         whole_layer<Set>(block.out, normed, rows, s.narrow);
         add_rows(x, s.narrow, rows, D);
         for (std::uint32_t r = 0; r < rows; ++r) {
-            layer_norm<typename Set::Fma>(block.norm2, p.transformer.epsilon, D, x[r], normed[r]);
+            Set::layer_norm(block.norm2, p.transformer.epsilon, D, x[r], normed[r]);
         }
         whole_layer<Set>(block.mlp[0], normed, rows, s.hidden);
         for (std::uint32_t r = 0; r < rows; ++r) {
@@ -97,8 +93,8 @@ DRYDOCK_INLINE void mix(const drydock_policy& p, TransformerState& s, std::uint3
 // Rows [first, end) through all blocks, of the last one keys and values, and its output for row
 // `wanted` if that is one. `projected`: the first block's queries, keys and values are there.
 template <class Set>
-DRYDOCK_INLINE void run_blocks(const drydock_policy& p, TransformerState& s, std::uint32_t first,
-                               std::uint32_t end, bool projected, std::uint32_t wanted) {
+void run_blocks(const drydock_policy& p, TransformerState& s, std::uint32_t first,
+                std::uint32_t end, bool projected, std::uint32_t wanted) {
     if (first == end) {
         return;
     }
@@ -121,7 +117,7 @@ DRYDOCK_INLINE void run_blocks(const drydock_policy& p, TransformerState& s, std
 }
 
 template <class Set>
-DRYDOCK_INLINE void rebuild(const drydock_policy& p, TransformerState& s) {
+void rebuild(const drydock_policy& p, TransformerState& s) {
     const std::uint32_t length = s.episode.length;
     for (std::uint32_t step = 0; step < length; ++step) {
         for (const Part part : {kReturn, kObservation, kAction}) {
@@ -154,7 +150,7 @@ void forget_oldest(const Architecture& a, TransformerState& s, std::uint32_t len
 }
 
 template <class Set>
-DRYDOCK_INLINE void complete(const drydock_policy& p, TransformerState& s) {
+void complete(const drydock_policy& p, TransformerState& s) {
     Episode& e = s.episode;
     if (!e.pending) {
         return;
@@ -175,8 +171,8 @@ DRYDOCK_INLINE void complete(const drydock_policy& p, TransformerState& s) {
 }
 
 template <class Set>
-DRYDOCK_INLINE drydock_act_status act(const drydock_policy& p, TransformerState& s,
-                                      const float* observation, float* action) {
+drydock_act_status act(const drydock_policy& p, TransformerState& s, const float* observation,
+                       float* action) {
     const Architecture& a = p.architecture;
     const Transformer& t = p.transformer;
     p.sequence.complete(p, s);
@@ -191,47 +187,26 @@ DRYDOCK_INLINE drydock_act_status act(const drydock_policy& p, TransformerState&
     embed<Set>(p, s, step, kObservation);
     run_blocks<Set>(p, s, row - 1, row + 1, false, row);
     float* const out = s.narrow[0];
-    layer_norm<typename Set::Fma>(t.final_norm, t.epsilon, a.embedding_dim, s.x[row],
-                                  s.normed[row]);
+    Set::layer_norm(t.final_norm, t.epsilon, a.embedding_dim, s.x[row], s.normed[row]);
     Set::last_layer(t.predict, s.normed[row], out);
     Set::activate(a.head, out, padded(a.action_size));
     std::memcpy(s.history.actions + std::uint64_t{step} * a.action_size, out,
                 a.action_size * sizeof(float));
-    status |= scale_and_bound<typename Set::Fma>(p, out, action);
+    status |= Set::scale_and_bound(p, out, action);
     e.pending = (status & DRYDOCK_ACT_OUTPUT_NOT_FINITE) == 0;
     ++e.time;
     return status | (beyond ? DRYDOCK_ACT_TIME_BEYOND : DRYDOCK_ACT_OK);
 }
-
-drydock_act_status act_portable(const drydock_policy& p, TransformerState& s,
-                                const float* observation, float* action) {
-    return act<Portable>(p, s, observation, action);
-}
-void complete_portable(const drydock_policy& p, TransformerState& s) { complete<Portable>(p, s); }
-void rebuild_portable(const drydock_policy& p, TransformerState& s) { rebuild<Portable>(p, s); }
-
-#if defined(__x86_64__)
-DRYDOCK_AVX2 drydock_act_status act_avx2(const drydock_policy& p, TransformerState& s,
-                                         const float* observation, float* action) {
-    return act<Avx2>(p, s, observation, action);
-}
-DRYDOCK_AVX2 void complete_avx2(const drydock_policy& p, TransformerState& s) {
-    complete<Avx2>(p, s);
-}
-DRYDOCK_AVX2 void rebuild_avx2(const drydock_policy& p, TransformerState& s) {
-    rebuild<Avx2>(p, s);
-}
-#endif
 
 }  // namespace
 
 TransformerFunctions transformer_functions([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
     if (isa == Isa::avx2) {
-        return {act_avx2, complete_avx2, rebuild_avx2};
+        return {act<Avx2>, complete<Avx2>, rebuild<Avx2>};
     }
 #endif
-    return {act_portable, complete_portable, rebuild_portable};
+    return {act<Portable>, complete<Portable>, rebuild<Portable>};
 }
 
 }  // namespace drydock::policy

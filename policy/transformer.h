@@ -15,8 +15,8 @@
 // gives.
 #pragma once
 
-#include "policy/dense.h"
 #include "policy/model.h"
+#include "policy/sets.h"
 
 namespace drydock::policy {
 

@@ -147,6 +147,28 @@ void choose_rows(data::Dataset dataset, algorithms::Recipe& recipe,
     out.normalizer = normalizer ? *normalizer : data::Normalizer::identity(t.observation_size);
 }
 
+// Complete episodes with their returns-to-go, what padding shows, and the normaliser.
+void make_windows(data::Dataset dataset, const algorithms::CommonSettings& common,
+                  const algorithms::WindowSpec& spec, std::int64_t max_episode_steps,
+                  TrainingData& out) {
+    const std::int64_t width = dataset.observation_size;
+    out.normalizer = data::Normalizer::identity(width);
+    const auto fit = [&](std::span<const float> observations) {
+        if (!common.normalize_observations) return;
+        out.normalizer = data::fit_normalizer(observations, width, common.observation_epsilon);
+    };
+    if (spec.normalize_over_all) fit(dataset.observations);
+    data::Transitions& t = out.transitions;
+    t = data::make_sequences(std::move(dataset),
+                             {spec.discount, spec.reward_scale, max_episode_steps},
+                             &out.sequences.emplace());
+    if (!spec.normalize_over_all) fit(t.observations);
+    t.pad_observation.assign(static_cast<std::size_t>(width), 0.0f);
+    if (spec.pad_observation_raw) out.normalizer.apply(std::span(t.pad_observation));
+    t.pad_action.assign(static_cast<std::size_t>(t.action_size),
+                        static_cast<float>(spec.pad_action));
+}
+
 TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
                            const envs::EnvironmentInfo* environment) {
     check_kind(dataset, recipe);
@@ -162,7 +184,12 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     check_bounds(dataset, out.actions, environment != nullptr);
 
     const data::TransitionOptions view = view_options(recipe, environment);
-    choose_rows(std::move(dataset), recipe, view, out);
+    out.returns = episode_returns(dataset, view.max_episode_steps);
+    if (const auto windows = recipe.windows()) {
+        make_windows(std::move(dataset), common, *windows, view.max_episode_steps, out);
+    } else {
+        choose_rows(std::move(dataset), recipe, view, out);
+    }
     data::Transitions& t = out.transitions;
     const auto rewards = data::parse_reward_transform(common.reward_transform);
     if (recipe.reads_outcomes()) {
@@ -218,6 +245,19 @@ ActionMap ActionMap::from_bounds(std::vector<float> low, std::vector<float> high
 
 ActionMap ActionMap::choices(std::int64_t count) {
     return {{0.0f}, {static_cast<float>(count - 1)}, {1.0f}, {0.0f}};
+}
+
+std::optional<EpisodeReturns> episode_returns(const data::Dataset& dataset,
+                                              std::int64_t max_episode_steps) {
+    std::optional<EpisodeReturns> returns;
+    for (const data::Episode& episode : data::cut_episodes(dataset, max_episode_steps)) {
+        if (!episode.complete) continue;
+        const double value = data::return_of(dataset, episode);
+        if (!returns) returns = EpisodeReturns{value, value};
+        returns->low = std::min(returns->low, value);
+        returns->high = std::max(returns->high, value);
+    }
+    return returns;
 }
 
 TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& recipe,

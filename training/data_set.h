@@ -10,6 +10,7 @@
 #include "data/best_trajectories.h"
 #include "data/normalizer.h"
 #include "data/rewards.h"
+#include "data/sequences.h"
 #include "data/transitions.h"
 #include "envs/environment.h"
 
@@ -25,6 +26,11 @@ struct ActionMap {
     static ActionMap choices(std::int64_t count);
 };
 
+// The undiscounted returns of the data's complete episodes, in the file's own rewards.
+struct EpisodeReturns {
+    double low = 0, high = 0;
+};
+
 // Data ready for training, and what the policy file has to know of it.
 struct TrainingData {
     std::string name;  // the file's stem, "hopper-medium-expert-v2"
@@ -32,13 +38,19 @@ struct TrainingData {
     std::string sha256;             // of the file
     data::Transitions transitions;  // observations normalised, actions in [-1, 1]
     data::Normalizer normalizer;
-    std::optional<data::BestReport> best;  // where a share of the trajectories was chosen
-    data::RewardMap rewards;               // what the transform did to them
+    std::optional<data::BestReport> best;           // where a share of the trajectories was chosen
+    std::optional<data::SequenceReport> sequences;  // where windows of episodes are read
+    data::RewardMap rewards;                        // what the transform did to them
     ActionMap actions;
     // Some observations as they are in the file, (golden_rows, observation_size).
     std::vector<float> golden_observations;
     std::int64_t golden_rows = 0;
+    std::optional<EpisodeReturns> returns;  // none where no episode is complete
 };
+
+// `max_episode_steps` cuts episodes where the data store no timeouts.
+std::optional<EpisodeReturns> episode_returns(const data::Dataset& dataset,
+                                              std::int64_t max_episode_steps);
 
 // Reads a D4RL file and prepares it as `recipe` (its common settings and max_action) says.
 // `environment` may be null: bounds are then +-max_action and the time limit CORL's 1000. Throws

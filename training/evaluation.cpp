@@ -27,6 +27,16 @@ void check_sizes(const LoadedPolicy& policy, const envs::EnvironmentInfo& enviro
                     policy.observation_size(), policy.action_size(), name));
 }
 
+void check_target(const LoadedPolicy& policy, const EvaluationOptions& options,
+                  const std::string& name) {
+    if (!options.target_return || std::string(policy.info().kind) == "decision_transformer") return;
+    throw Error(
+        fmt::format("[evaluate] expected a policy that looks at returns for a target return of {}, "
+                    "got kind {} in '{}'; leave the target out",
+                    *options.target_return, policy.info().kind, name),
+        ErrorKind::usage);
+}
+
 // One thread's environment and context.
 class Player {
   public:
@@ -39,14 +49,16 @@ class Player {
           stop_(options.stop),
           results_(results),
           observation_(policy.observation_size()),
-          action_(policy.action_size()) {}
+          action_(policy.action_size()) {
+        if (options.target_return) context_.set_target_return(*options.target_return);
+    }
 
     void operator()(std::int64_t episode) {
         EpisodeResult result;
         result.episode = episode;
         context_.reset();
         environment_->reset(seed_, static_cast<std::uint64_t>(episode), observation_);
-        double weight = 1;
+        double weight = 1.0;
         for (bool over = false; !over; ++result.length) {
             if (stop_ && stop_->load()) throw Stopped("[evaluate] stopped");
             const drydock_act_status status = context_.act(observation_, action_);
@@ -57,6 +69,7 @@ class Player {
             result.episode_return += step.reward;
             result.discounted_return += weight * step.reward;
             weight *= discount_;
+            context_.observe_reward(step.reward);
             over = step.terminal || step.timeout;
         }
         result.score = envs::normalized_score(environment_->info(), result.episode_return);
@@ -103,7 +116,9 @@ Evaluation evaluate_policy(std::span<const std::byte> file, const std::string& n
     const auto environment = envs::make_environment(options.environment);
     const LoadedPolicy policy(file, name);
     check_sizes(policy, environment->info(), name);
+    check_target(policy, options, name);
     Evaluation evaluation;
+    evaluation.target_return = options.target_return;
     evaluation.environment = environment->info().name;
     evaluation.score_note = environment->info().score_note;
     evaluation.seed = options.seed;

@@ -21,9 +21,8 @@ struct Provenance {
 };
 
 // The policy of the session as it stands: network, normaliser, action map, provenance, and the
-// data's golden observations with the actions that the runtime gives. Throws Error when the
-// engine's batched forward pass and the runtime differ by more than 1e-5 (of an action's half
-// range) on them, or a weight is not finite.
+// data's golden observations with the actions that the runtime gives. Throws what add_network and
+// add_golden throw: above all when the engine's batched forward pass and the runtime differ.
 TensorFile make_policy_file(Session& session, const TrainingData& data,
                             const Provenance& provenance);
 

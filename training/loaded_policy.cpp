@@ -16,6 +16,12 @@ AlignedBlock allocate(std::size_t size, std::size_t alignment) {
     return {block, AlignedDelete{alignment}};
 }
 
+void check_return(drydock_status status, const char* what, double value) {
+    if (status == DRYDOCK_OK || status == DRYDOCK_NOT_USED) return;
+    throw Error(fmt::format("[policy] expected a finite {}, got {}: {}", what, value,
+                            drydock_status_text(status)));
+}
+
 }  // namespace
 
 void AlignedDelete::operator()(std::byte* block) const {
@@ -77,6 +83,15 @@ drydock_act_status PolicyContext::act(std::span<const float> observation, std::s
                         observation.size(), action.size()));
     }
     return status;
+}
+
+void PolicyContext::observe_reward(double reward) {
+    check_return(drydock_observe_reward(context_, static_cast<float>(reward)), "reward", reward);
+}
+
+void PolicyContext::set_target_return(double target) {
+    check_return(drydock_set_target_return(context_, static_cast<float>(target)), "target return",
+                 target);
 }
 
 float PolicyContext::self_test() {

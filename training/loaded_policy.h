@@ -48,6 +48,11 @@ class PolicyContext {
     // status bits. Throws Error for wrong sizes only.
     drydock_act_status act(std::span<const float> observation, std::span<float> action);
     void reset() { drydock_reset(context_); }
+    // Both do nothing for a policy that does not look at returns. Throw Error for a number that is
+    // not finite.
+    void observe_reward(double reward);
+    void set_target_return(double target);
+    void prepare_next() { drydock_prepare_next(context_); }
     // Largest difference from the golden actions. Throws Error when it is too large or there are
     // none.
     float self_test();

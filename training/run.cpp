@@ -36,6 +36,8 @@ Run::Run(RunParts parts, TrainCallbacks callbacks)
     metrics_file_.emplace(parts_.folder.file("metrics.csv"), header, earlier.metric_rows);
     evaluations_file_.emplace(parts_.folder.file("evaluations.csv"), kEvaluationsHeader,
                               earlier.evaluation_rows);
+    targets_ = target_returns_of(session_.algorithm().policy(), parts_.data);
+    target_tables_.emplace(parts_.folder, targets_, step(), earlier.evaluations.contains(step()));
     result_.started_at = result_.steps = step();
     result_.out = parts_.folder.path();
     if (parts_.earlier) take_over(earlier);
@@ -88,7 +90,8 @@ void Run::begin() {
     } else if (evaluated_step_ == step() && monitor_.active()) {
         // The table of evaluations has no discounted returns, and the checkpoint is from before.
         try {
-            monitor_.note(evaluation());
+            monitor_.note(
+                evaluate_policy(parts_.folder.file("policy.safetensors"), evaluation_options()));
         } catch (const Stopped&) {
         }
     }
@@ -175,11 +178,12 @@ void Run::writing(Work work) const {
 }
 
 void Run::refuse_metric(const std::string& name, double value, std::int64_t update) const {
+    const std::string advice = session_.algorithm().advice(name);
     throw Error(
-        fmt::format("[train] expected finite metrics, got {} = {} in update {}; {}. Lower the "
+        fmt::format("[train] expected finite metrics, got {} = {} in update {}; {}. {}{}Lower the "
                     "learning rates, look at the data with `drydock data info`, or run again "
                     "with --check-numerics, which names the first node that goes wrong",
-                    name, value, update, kept()));
+                    name, value, update, kept(), advice, advice.empty() ? "" : " "));
 }
 
 void Run::write_metrics() {
@@ -205,6 +209,7 @@ void Run::save() {
         // Rows that the checkpoint counts as written must be there after a power cut too.
         metrics_file_->sync();
         evaluations_file_->sync();
+        target_tables_->sync();
         save_checkpoint(parts_.folder.file("checkpoint.safetensors"), session_.state(),
                         checkpoint_metadata(parts_), extra);
         saved_step_ = step();
@@ -212,8 +217,7 @@ void Run::save() {
     });
 }
 
-// Of the file that save() wrote.
-Evaluation Run::evaluation() const {
+EvaluationOptions Run::evaluation_options() const {
     EvaluationOptions options;
     options.environment = options_.environment;
     options.episodes = options_.episodes;
@@ -221,14 +225,19 @@ Evaluation Run::evaluation() const {
     options.discount = monitor_.discount();
     options.threads = options_.threads;
     options.stop = callbacks_.stop;
-    return evaluate_policy(parts_.folder.file("policy.safetensors"), options);
+    if (!targets_.empty()) options.target_return = targets_.front();
+    return options;
 }
 
-// False when it was stopped.
+// Scores the file that save() wrote; false when it was stopped.
 bool Run::evaluate() {
+    const EvaluationOptions options = evaluation_options();
     Evaluation e;
     try {
-        e = evaluation();
+        const std::string policy = parts_.folder.file("policy.safetensors");
+        // Before the first target: its rows then say that the others' are there.
+        writing([&] { target_tables_->evaluate(policy, options, step()); });
+        e = evaluate_policy(policy, options);
     } catch (const Stopped&) {  // resume takes it again
         evaluation_stopped_ = true;
         return false;

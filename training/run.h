@@ -9,6 +9,7 @@
 #include "training/q_monitor.h"
 #include "training/run_parts.h"
 #include "training/run_tables.h"
+#include "training/target_returns.h"
 
 namespace drydock::training {
 
@@ -44,7 +45,7 @@ class Run {
     [[noreturn]] void refuse_metric(const std::string& name, double value,
                                     std::int64_t update) const;
     void save();
-    Evaluation evaluation() const;
+    EvaluationOptions evaluation_options() const;
     bool evaluate();
     void note(const Evaluation& evaluation, std::int64_t step);
     void write_metrics();
@@ -69,6 +70,8 @@ class Run {
     QMonitor monitor_{parts_};
     TrainCallbacks callbacks_;
     std::optional<CsvFile> metrics_file_, evaluations_file_;
+    std::vector<double> targets_;  // that evaluations ask for, where the policy looks at returns
+    std::optional<TargetTables> target_tables_;
     Averages logged_, reported_;
     Clock::time_point begin_, last_report_;
     double seconds_before_ = 0;   // of the processes before this one

@@ -64,6 +64,26 @@ void write_config(RunParts& parts) {
     write_atomically(parts.folder.file("config.toml"), std::as_bytes(std::span(config)));
 }
 
+// What windows are made of, and what was left out or will be seen clipped.
+void notice_sequences(const data::SequenceReport& s, const algorithms::Recipe& recipe,
+                      const Notice& notice) {
+    notice(fmt::format("{} episodes of {} to {} steps, returns from {:.6g} to {:.6g}", s.episodes,
+                       s.shortest, s.longest, s.lowest_return, s.highest_return));
+    if (s.dropped_rows > 0) {
+        notice(
+            fmt::format("the file's last episode is cut after {} steps: its returns-to-go are "
+                        "unknown, and it was dropped",
+                        s.dropped_rows));
+    }
+    const std::int64_t steps = recipe.windows()->last_timestep + 1;
+    if (s.longest > steps) {
+        notice(
+            fmt::format("the longest episode has {} steps, and time steps are told apart up to "
+                        "{}: set episode_len={}",
+                        s.longest, steps, s.longest));
+    }
+}
+
 void load_data(RunParts& parts, const Notice& notice, const RunParts* sibling) {
     if (sibling) {
         parts.data = sibling->data;  // whose columns are with its session
@@ -71,6 +91,7 @@ void load_data(RunParts& parts, const Notice& notice, const RunParts* sibling) {
     }
     parts.data = load_training_data(parts.options.dataset, *parts.recipe,
                                     parts.environment ? &parts.environment->info() : nullptr);
+    if (parts.data.sequences) notice_sequences(*parts.data.sequences, *parts.recipe, notice);
     const std::optional<data::BestReport>& best = parts.data.best;
     if (!best || best->kept_rows == best->rows) return;
     notice(fmt::format(

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "base/error.h"
 #include "core/ops/ops.h"
@@ -23,60 +22,6 @@ std::set<int> stored_metrics(const Program& program) {
 
 }  // namespace
 
-// A program from observations to one row of numbers for each, for a fixed number of rows.
-class Session::Forward {
-  public:
-    // `name` is the input buffer's.
-    Forward(Session& session, const std::string& name,
-            const std::function<Tensor(Graph&, Tensor)>& build)
-        : state_(session.state()),
-          width_(static_cast<std::size_t>(session.observation_size())),
-          observations_(
-              state_.add_buffer(name, state_.real(), {kRows, session.observation_size()})),
-          executable_(state_) {
-        executable_.add(record(state_, [&](Graph& g) {
-            const Tensor out = contiguous(build(g, g.buffer(observations_)));
-            g.keep(out);
-            out_ = out.id();
-            columns_ = static_cast<std::size_t>(out.size() / kRows);
-        }));
-    }
-
-    std::vector<float> operator()(std::span<const float> observations);
-
-  private:
-    static constexpr std::int64_t kRows = 64;
-
-    State& state_;
-    std::size_t width_;
-    BufferId observations_;
-    Executable executable_;
-    ValueId out_ = kNone;
-    std::size_t columns_ = 0;
-};
-
-// Leaves the step counter as it is, though every program ends in a tick.
-std::vector<float> Session::Forward::operator()(std::span<const float> observations) {
-    const std::size_t rows = observations.size() / width_;
-    const Buffer& input = state_.buffer(observations_);
-    const std::int64_t step = state_.counters().step;
-    std::vector<float> result;
-    for (std::size_t first = 0; first < rows; first += kRows) {
-        const std::size_t n = std::min<std::size_t>(kRows, rows - first);
-        const std::span<const float> block = observations.subspan(first * width_, n * width_);
-        if (state_.real() == DType::f32) {
-            std::copy(block.begin(), block.end(), static_cast<float*>(input.data));
-        } else {
-            std::copy(block.begin(), block.end(), static_cast<double*>(input.data));
-        }
-        executable_.run(1);
-        state_.counters().step = step;
-        const std::vector<double> out = executable_.read(out_);
-        for (std::size_t i = 0; i < n * columns_; ++i) result.push_back(static_cast<float>(out[i]));
-    }
-    return result;
-}
-
 Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
                  std::int64_t action_size, const SessionOptions& options)
     : observation_size_(observation_size),
@@ -88,6 +33,7 @@ Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
     recipe.fit(observation_size, action_size);
     state_ = std::make_unique<State>(device_, options.real, options.metric_rows);
     state_->counters().seed = options.seed;
+    windows_ = recipe.windows();
     algorithm_ = recipe.make(*state_);
     algorithm_->initialize(options.seed);
 }
@@ -99,6 +45,10 @@ void Session::add_data(data::Transitions t) {
         throw Error(fmt::format("[session] expected {} observations and {} actions, got {} and {}",
                                 observation_size_, action_size_, t.observation_size,
                                 t.action_size));
+    }
+    if (windows_) {
+        window_columns_.emplace(*state_, std::move(t), *windows_);
+        return;
     }
     const std::int64_t n = t.count;
     const auto add = [&](Column column, const char* name, const Shape& shape,
@@ -115,6 +65,7 @@ void Session::add_data(data::Transitions t) {
 }
 
 void Session::share_data(const Session& other) {
+    if (other.window_columns_) window_columns_.emplace(*state_, *other.window_columns_);
     for (std::size_t c = 0; c < std::size(columns_); ++c) {
         if (other.columns_[c] < 0) continue;
         columns_[c] = state_->share_column(other.state_->buffer(other.columns_[c]));
@@ -123,12 +74,16 @@ void Session::share_data(const Session& other) {
 }
 
 void Session::record_update() {
-    if (columns_[0] < 0) throw Error("[session] no data: call add_data before record_update");
+    if (columns_[0] < 0 && !window_columns_)
+        throw Error("[session] no data: call add_data before record_update");
     ExecutableOptions options;
     options.check_numerics = check_numerics_;
     updates_ = std::make_unique<Executable>(*state_, options);
     for (std::size_t variant = 0; variant < algorithm_->variants(); ++variant) {
         Program program = record(*state_, [&](Graph& g) {
+            if (window_columns_) {
+                return algorithm_->record(g, window_columns_->record(g, batch_size_), variant);
+            }
             const Tensor rows = g.random_rows("batch", batch_size_);
             const auto column = [&](Column c) {
                 return columns_[c] < 0 ? Tensor() : gather_rows(g.buffer(columns_[c]), rows);
@@ -151,20 +106,29 @@ std::optional<double> Session::metric(int column, std::int64_t k) const {
 
 std::vector<float> Session::act(std::span<const float> observations) {
     if (!act_) {
-        act_ = std::make_unique<Forward>(*this, "act.observations", [this](Graph& g, Tensor o) {
-            return algorithm_->act(g, o);
-        });
+        act_ =
+            std::make_unique<Forward>(*state_, "act.observations", observation_size_,
+                                      [this](Graph& g, Tensor o) { return algorithm_->act(g, o); });
     }
     return (*act_)(observations);
 }
 
 std::vector<float> Session::value(std::span<const float> observations) {
     if (!value_) {
-        value_ = std::make_unique<Forward>(*this, "value.observations", [this](Graph& g, Tensor o) {
-            return algorithm_->value(g, o);
-        });
+        value_ = std::make_unique<Forward>(
+            *state_, "value.observations", observation_size_,
+            [this](Graph& g, Tensor o) { return algorithm_->value(g, o); });
     }
     return (*value_)(observations);
+}
+
+std::vector<float> Session::act_window(const Window& window) {
+    if (!act_window_) {
+        if (!windows_) throw Error("[session] the algorithm reads no windows; call act()");
+        act_window_ = std::make_unique<WindowForward>(*state_, *algorithm_, *windows_,
+                                                      observation_size_, action_size_);
+    }
+    return (*act_window_)(window);
 }
 
 std::optional<ParameterRef> find_parameter(State& state, const std::string& name) {

@@ -11,6 +11,8 @@
 #include "algorithms/algorithm.h"
 #include "core/executable.h"
 #include "data/transitions.h"
+#include "training/forward.h"
+#include "training/windows.h"
 
 namespace drydock::training {
 
@@ -34,7 +36,8 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
-    // Makes the transitions the device's columns; once. In fp32 they are taken as they are: give
+    // Makes the transitions, or the sequences where the recipe reads windows, the device's columns;
+    // once. In fp32 they are taken as they are: give
     // them with std::move, or a copy is made.
     void add_data(data::Transitions transitions);
     // The same columns as another session's, which must outlive this one.
@@ -54,6 +57,9 @@ class Session {
 
     // What the critics expect from normalised observations on, see Algorithm::value.
     std::vector<float> value(std::span<const float> observations);
+    // The same of an algorithm that reads windows, for one of up to context_length steps: the
+    // action of every step, (n, action_size).
+    std::vector<float> act_window(const Window& window);
 
     State& state() { return *state_; }
     const Device& device() const { return device_; }
@@ -73,8 +79,10 @@ class Session {
     std::unique_ptr<Executable> updates_;
     std::vector<std::set<int>> metrics_of_variant_;  // columns
     BufferId columns_[5] = {-1, -1, -1, -1, -1};
-    class Forward;
+    std::optional<algorithms::WindowSpec> windows_;
+    std::optional<WindowColumns> window_columns_;
     std::unique_ptr<Forward> act_, value_;  // made by the first call
+    std::unique_ptr<WindowForward> act_window_;
 };
 
 // Where a parameter lives.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <set>
@@ -71,10 +70,10 @@ Replay::Replay(Trace& trace, DType real, const TraceOptions& options)
 
 void Replay::inject() {
     State& state = session_.state();
-    const TensorData& indices = trace_.file.tensor("batch/indices");
-    const BufferId batch =
-        state.add_buffer("trace.batch", DType::i64, to_shape("batch/indices", indices.shape));
-    std::memcpy(state.buffer(batch).data, indices.bytes.data(), indices.bytes.size());
+    const std::int64_t size = trace_.recipe->common().batch_size;
+    const BufferId batch = state.add_buffer("trace.batch", DType::i64, {trace_.steps, size});
+    std::copy(trace_.batch.begin(), trace_.batch.end(),
+              static_cast<std::int64_t*>(state.buffer(batch).data));
     state.inject_stream("batch", batch);
     for (const std::string& name : names_under(trace_.file, "noise/")) {
         const std::string full = "noise/" + name;

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -106,6 +108,18 @@ nlohmann::json layer_sizes(const TensorFile& trace) {
     return sizes;
 }
 
+// The sizes that Decision Transformer takes from the shapes of init/.
+void apply_shapes(const TensorFile& trace, algorithms::Recipe& recipe) {
+    const auto take = [&](const char* setting, const char* tensor) {
+        const auto found = trace.tensors.find(tensor);
+        if (found == trace.tensors.end() || found->second.shape.empty()) return;
+        recipe.settings().set(setting, fmt::format("{}", found->second.shape[0]));
+    };
+    take("timestep_rows", "init/embed_timestep.weight");
+    take("embedding_dim", "init/embed_norm.weight");
+    take("mlp_dim", "init/blocks.0.mlp.0.weight");
+}
+
 // Sets what the hyperparameters say; returns the keys that are not settings of the algorithm.
 std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
                                                algorithms::Recipe& recipe) {
@@ -123,7 +137,11 @@ std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
         }
         recipe.settings().set(key, value.is_string() ? value.get<std::string>() : value.dump());
     }
-    recipe.settings().set("layer_sizes", layer_sizes(trace).dump());
+    if (recipe.windows()) {
+        apply_shapes(trace, recipe);
+    } else {
+        recipe.settings().set("layer_sizes", layer_sizes(trace).dump());
+    }
     return ignored;
 }
 
@@ -155,8 +173,31 @@ void read_choices(const TensorFile& trace, data::Transitions& t) {
     t.action_count = count;
 }
 
+const std::set<std::string> kSequences{"returns_to_go", "episode_offsets", "pad_observation",
+                                       "pad_action"};
+
+// Returns-to-go, where episodes begin, and what padding shows.
+void read_sequences(const TensorFile& trace, data::Transitions& t) {
+    t.returns_to_go =
+        demand(trace, "data/returns_to_go", {t.count}, DType::f32).f32("data/returns_to_go");
+    t.episode_offsets =
+        demand(trace, "data/episode_offsets", {-1}, DType::i64).i64("data/episode_offsets");
+    const std::vector<std::int64_t>& o = t.episode_offsets;
+    if (o.size() < 2 || o.front() != 0 || o.back() != t.count ||
+        std::adjacent_find(o.begin(), o.end(), std::greater_equal<>()) != o.end()) {
+        refuse(fmt::format("expected data/episode_offsets to ascend from 0 to the {} rows, got {}",
+                           t.count, fmt::join(o, ", ")));
+    }
+    const auto pad = [&](const char* name, std::int64_t size) -> std::vector<float> {
+        if (!trace.tensors.contains(name)) return {};
+        return demand(trace, name, {size}, DType::f32).f32(name);
+    };
+    t.pad_observation = pad("data/pad_observation", t.observation_size);
+    t.pad_action = pad("data/pad_action", t.action_size);
+}
+
 // Rewards, next observations and terminals may be absent where the algorithm does not read them.
-data::Transitions read_data(const TensorFile& trace, const algorithms::Recipe& recipe) {
+data::Transitions read_data(const TensorFile& trace, algorithms::Recipe& recipe) {
     const auto f32 = [&](const char* name, const Dims& shape) -> std::vector<float> {
         return demand(trace, name, shape, DType::f32).f32(name);
     };
@@ -172,11 +213,68 @@ data::Transitions read_data(const TensorFile& trace, const algorithms::Recipe& r
         t.actions = f32("data/actions", {t.count, -1});
         t.action_size = trace.tensor("data/actions").shape[1];
     }
+    if (recipe.windows()) read_sequences(trace, t);
     if (!recipe.reads_outcomes()) return t;
     t.rewards = f32("data/rewards", {t.count});
     t.next_observations = f32("data/next_observations", {t.count, t.observation_size});
     t.terminals = f32("data/terminals", {t.count});
     return t;
+}
+
+// The rows of every update's batch, checked; only the tensors `names` are under batch/.
+void check_batch_names(const TensorFile& trace, const std::vector<std::string>& names) {
+    const std::vector<std::string> got = names_under(trace, "batch/");
+    if (got == names) return;
+    refuse(fmt::format("expected only batch/{} under batch/, got {}",
+                       fmt::join(names, " and batch/"), fmt::join(got, ", ")));
+}
+
+const TensorData& demand_batch(const TensorFile& trace, const std::string& name, std::int64_t steps,
+                               std::int64_t rows) {
+    const TensorData& t = demand(trace, name, {steps, rows}, DType::i64);
+    if (t.shape[1] < 1) {
+        refuse(fmt::format("expected at least one row in every batch of {}, got {}", name,
+                           show(t.shape)));
+    }
+    return t;
+}
+
+std::vector<std::int64_t> read_rows(const TensorFile& trace, std::int64_t steps,
+                                    const data::Transitions& data) {
+    const std::vector<std::int64_t> rows =
+        demand_batch(trace, "batch/indices", steps, -1).i64("batch/indices");
+    check_batch_names(trace, {"indices"});
+    for (const std::int64_t row : rows) {
+        if (row >= 0 && row < data.count) continue;
+        refuse(fmt::format("expected batch/indices in [0, {}), got {}", data.count, row));
+    }
+    return rows;
+}
+
+// The first rows of windows, from the numbers of their episodes and steps.
+std::vector<std::int64_t> read_windows(const TensorFile& trace, std::int64_t steps,
+                                       const data::Transitions& data) {
+    const TensorData& episode = demand_batch(trace, "batch/episode", steps, -1);
+    const TensorData& start = demand_batch(trace, "batch/start", steps, episode.shape[1]);
+    check_batch_names(trace, {"episode", "start"});
+    std::vector<std::int64_t> rows = start.i64("batch/start");
+    const std::vector<std::int64_t> episodes = episode.i64("batch/episode");
+    const std::vector<std::int64_t>& offsets = data.episode_offsets;
+    const std::int64_t count = std::ssize(offsets) - 1;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::int64_t e = episodes[i];
+        if (e < 0 || e >= count) {
+            refuse(fmt::format("expected batch/episode in [0, {}), got {}", count, e));
+        }
+        const std::int64_t first = offsets[static_cast<std::size_t>(e)];
+        const std::int64_t length = offsets[static_cast<std::size_t>(e) + 1] - first;
+        if (rows[i] < 0 || rows[i] >= length) {
+            refuse(fmt::format("expected batch/start in [0, {}) for episode {}, got {}", length, e,
+                               rows[i]));
+        }
+        rows[i] += first;
+    }
+    return rows;
 }
 
 }  // namespace
@@ -197,24 +295,13 @@ Trace::Trace(const TensorFile& trace) : file(trace), steps(0) {
     data = read_data(trace, *recipe);
     recipe->common().action_count = data.action_count;
     for (const std::string& name : names_under(trace, "data/")) {
-        const bool read =
-            kColumns.contains(name) || (recipe->reads_outcomes() && kOutcomes.contains(name));
+        const bool read = kColumns.contains(name) ||
+                          (recipe->reads_outcomes() && kOutcomes.contains(name)) ||
+                          (recipe->windows() && kSequences.contains(name));
         if (!read) ignored.push_back("data/" + name);
     }
-    const TensorData& indices = demand(trace, "batch/indices", {steps, -1}, DType::i64);
-    if (names_under(trace, "batch/").size() != 1) {
-        refuse(fmt::format("expected only batch/indices under batch/, got {}",
-                           fmt::join(names_under(trace, "batch/"), ", ")));
-    }
-    for (const std::int64_t row : indices.i64("batch/indices")) {
-        if (row >= 0 && row < data.count) continue;
-        refuse(fmt::format("expected batch/indices in [0, {}), got {}", data.count, row));
-    }
-    if (indices.shape[1] < 1) {
-        refuse(fmt::format("expected at least one row in every batch of batch/indices, got {}",
-                           show(indices.shape)));
-    }
-    recipe->common().batch_size = indices.shape[1];
+    batch = recipe->windows() ? read_windows(trace, steps, data) : read_rows(trace, steps, data);
+    recipe->common().batch_size = static_cast<std::int64_t>(batch.size()) / steps;
     if (names_under(trace, "expect/").empty())
         refuse("expected metrics under expect/, there are none");
 }

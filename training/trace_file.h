@@ -38,6 +38,7 @@ struct Trace {
     std::unique_ptr<algorithms::Recipe> recipe;
     std::vector<std::string> ignored;
     data::Transitions data;
+    std::vector<std::int64_t> batch;  // (steps, batch_size): rows; of windows their first
 
     explicit Trace(const TensorFile& trace);
 };

@@ -18,6 +18,8 @@ void gather_rows_adjoint(AdjointCall& call);
 void reduce_adjoint(AdjointCall& call);
 void matmul_adjoint(AdjointCall& call);
 void linear_adjoint(AdjointCall& call);
+void layer_norm_adjoint(AdjointCall& call);
+void causal_attention_adjoint(AdjointCall& call);
 void expectile_loss_adjoint(AdjointCall& call);
 void mse_loss_adjoint(AdjointCall& call);
 void gaussian_log_prob_adjoint(AdjointCall& call);

@@ -30,7 +30,7 @@ Tensor binary(Binary op, const char* name, Tensor a, Tensor b) {
     const Shape shape = broadcast_shape(name, a.shape(), b.shape());
     Attributes attributes;
     attributes.kind = static_cast<std::uint8_t>(op);
-    // The masks, and the two that only adjoints append, have no derivative.
+    // The masks, and those that only adjoints append, have no derivative.
     const bool smooth = op < Binary::less;
     return a.graph().append_one({Op::binary,
                                  {broadcast_to(a, shape), broadcast_to(b, shape)},
@@ -77,6 +77,7 @@ Tensor relu(Tensor x) { return unary(Unary::relu, x); }
 Tensor tanh(Tensor x) { return unary(Unary::tanh, x); }
 Tensor sigmoid(Tensor x) { return unary(Unary::sigmoid, x); }
 Tensor softplus(Tensor x) { return unary(Unary::softplus, x); }
+Tensor gelu(Tensor x) { return unary(Unary::gelu, x); }
 Tensor minimum(Tensor x, double p) { return unary(Unary::min_scalar, x, p); }
 Tensor maximum(Tensor x, double p) { return unary(Unary::max_scalar, x, p); }
 Tensor clamp(Tensor x, double low, double high) { return unary(Unary::clamp, x, low, high); }
@@ -126,6 +127,9 @@ void unary_adjoint(AdjointCall& call) {
         case Unary::softplus:
             call.set(0, g * sigmoid(x));
             break;
+        case Unary::gelu:
+            call.set(0, binary(Binary::gelu_gradient, "gelu_gradient", g, x));
+            break;
         case Unary::mul_scalar:
             call.set(0, g * p);
             break;
@@ -174,6 +178,7 @@ void binary_adjoint(AdjointCall& call) {
             break;
         case Binary::relu_gradient:
         case Binary::tanh_gradient:
+        case Binary::gelu_gradient:
         case Binary::less:
         case Binary::less_equal:
         case Binary::equal:

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "kernels/api/attention.h"
 #include "kernels/api/kernel.h"
 
 namespace drydock {
 
 using kernels::Activation;
+using kernels::kMaxAttentionTokens;
 
 // --- elementwise.cpp: shapes broadcast by NumPy's rules ---
 Tensor operator+(Tensor a, Tensor b);
@@ -34,6 +36,7 @@ Tensor relu(Tensor x);
 Tensor tanh(Tensor x);
 Tensor sigmoid(Tensor x);
 Tensor softplus(Tensor x);
+Tensor gelu(Tensor x);               // x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel 2016)
 Tensor minimum(Tensor a, Tensor b);  // at a tie each side gets half of the gradient
 Tensor maximum(Tensor a, Tensor b);
 Tensor minimum(Tensor x, double p);
@@ -62,6 +65,10 @@ Tensor broadcast_to(Tensor x, const Shape& shape);
 // Sums the dimensions that broadcasting from `shape` would have repeated.
 Tensor sum_to(Tensor x, const Shape& shape);
 Tensor concat(const std::vector<Tensor>& parts, int axis);
+// Rows of all parts (N, ...) in turn: row i of part p becomes row i P + p of (P N, ...).
+Tensor interleave(const std::vector<Tensor>& parts);
+// Rows first, first + stride, ... of x (N, D), of which stride must divide N: (N / stride, D).
+Tensor every_row(Tensor x, std::int64_t first, std::int64_t stride);
 // Zeros with `x` at position `begin` along an axis whose new length is `length`.
 Tensor pad(Tensor x, int axis, std::int64_t begin, std::int64_t length);
 // x itself where it is contiguous, else a copy that is.
@@ -92,6 +99,38 @@ Tensor matmul(Tensor a, Tensor b, bool transpose_a = false, bool transpose_b = f
 Tensor activate(Tensor x, Activation activation);
 // activation(x w^T + bias) for x (N, I), w (O, I), bias (O) or empty.
 Tensor linear(Tensor x, Tensor w, Tensor bias, Activation activation = Activation::none);
+
+// --- normalization.cpp ---
+// Rows of x (N, D) with mean 0 and variance 1, times weight (D), plus bias (D); epsilon is added to
+// the variance.
+Tensor layer_norm(Tensor x, Tensor weight, Tensor bias, double epsilon);
+
+// --- attention.cpp ---
+// How many heads share the width, and where the queries stand: query i at token query_first +
+// i query_stride.
+struct AttentionHeads {
+    std::int64_t count = 1, query_first = 0, query_stride = 1;
+};
+// For queries q (B Q, W), keys and values kv (B T, 2 W) and a mask (B, T), 0 at padding: (B Q, W).
+// A query sees the tokens up to its own that are not padding; one that sees none gives zeros. The
+// heads lie side by side in W. With draws, uniforms (B, heads, Q, T), the weights of tokens are
+// dropped where a draw is below `rate` and otherwise divided by 1 - rate. No gradient flows to the
+// mask and the draws. The composition materialises (B, Q, T, W) and is for tests.
+Tensor causal_attention(Tensor q, Tensor kv, Tensor mask, const AttentionHeads& heads,
+                        double rate = 0.0, Tensor draws = {});
+
+// --- windows.cpp ---
+struct WindowShape {
+    std::int64_t length = 1;         // steps
+    bool left = false;               // where padding stands
+    std::int64_t last_timestep = 0;  // larger ones become this
+};
+struct Windows {
+    Tensor rows, timesteps;  // i64 (B, length)
+};
+// Windows that begin at data rows `starts` (B) of episodes that end at `offsets` (E + 1); which
+// rows and timesteps they have is said at kernels/api/windows.h.
+Windows window_rows(Tensor starts, Tensor offsets, const WindowShape& shape);
 
 // --- losses.cpp ---
 // mean (a - b)^2

@@ -130,6 +130,34 @@ void concat_adjoint(AdjointCall& call) {
     }
 }
 
+Tensor interleave(const std::vector<Tensor>& parts) {
+    std::vector<Tensor> rows;
+    for (const Tensor& part : parts) {
+        const std::int64_t n = part.shape().rank() > 0 ? part.shape()[0] : 0;
+        if (n == 0) {
+            throw Error(fmt::format("[interleave] expected parts with rows, got {}",
+                                    to_string(part.shape())));
+        }
+        rows.push_back(reshape(part, {n, 1, part.size() / n}));
+    }
+    const Tensor together = concat(rows, 1);
+    Shape shape = parts[0].shape();
+    shape[0] *= std::ssize(parts);
+    return reshape(together, shape);
+}
+
+Tensor every_row(Tensor x, std::int64_t first, std::int64_t stride) {
+    if (x.shape().rank() != 2 || first < 0 || first >= stride || x.shape()[0] % stride != 0) {
+        throw Error(
+            fmt::format("[every_row] expected x (N, D) with N a multiple of the stride and "
+                        "0 <= first < stride, got {}, {} and {}",
+                        to_string(x.shape()), first, stride));
+    }
+    if (stride == 1) return x;
+    const std::int64_t n = x.shape()[0] / stride, width = x.shape()[1];
+    return reshape(slice(reshape(x, {n, stride, width}), 1, first, first + 1), {n, width});
+}
+
 Tensor pad(Tensor x, int axis, std::int64_t begin, std::int64_t length) {
     check_axis("pad", x, axis);
     if (begin < 0 || begin + x.shape()[axis] > length) {

@@ -34,6 +34,7 @@ enum class Unary : std::uint8_t {
     tanh,         // hyperbolic tangent
     sigmoid,      // 1 / (1 + e^-x)
     softplus,     // ln(1 + e^x), stable for large |x|
+    gelu,         // x (1 + erf(x / sqrt 2)) / 2
     add_scalar,   // x + p
     mul_scalar,   // x p
     rsub_scalar,  // p - x
@@ -66,6 +67,7 @@ enum class Binary : std::uint8_t {
     equal,          // 1 where a == b, else 0
     relu_gradient,  // a where b > 0, else 0: b is the output of relu
     tanh_gradient,  // a (1 - b^2): b is the output of tanh
+    gelu_gradient,  // a d gelu(b) / db: b is the input of gelu
 };
 
 struct BinaryMap {

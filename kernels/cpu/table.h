@@ -2,15 +2,18 @@
 // instruction set has no file of its own for one, it holds the portable kernel.
 #pragma once
 
+#include "kernels/api/attention.h"
 #include "kernels/api/elementwise.h"
 #include "kernels/api/gather.h"
 #include "kernels/api/hyper.h"
 #include "kernels/api/kernel.h"
 #include "kernels/api/linear.h"
 #include "kernels/api/losses.h"
+#include "kernels/api/normalization.h"
 #include "kernels/api/optimizer.h"
 #include "kernels/api/random.h"
 #include "kernels/api/reduce.h"
+#include "kernels/api/windows.h"
 
 namespace drydock::kernels {
 
@@ -39,6 +42,12 @@ struct CpuTable {
     CpuKernel<MseLoss> mse_loss;
     CpuKernel<GaussianLogProb> gaussian_log_prob;
     CpuKernel<GaussianLogProbGradient> gaussian_log_prob_gradient;
+    CpuKernel<LayerNorm> layer_norm;
+    CpuKernel<LayerNormInputGradient> layer_norm_input_gradient;
+    CpuKernel<LayerNormWeightGradient> layer_norm_weight_gradient;
+    CpuKernel<CausalAttention> causal_attention;
+    CpuKernel<CausalAttentionGradient> causal_attention_gradient;
+    CpuKernel<WindowRows> window_rows;
     CpuKernel<Tick> tick;
     CpuKernel<OptimizerTick> optimizer_tick;
     CpuKernel<StoreMetric> store_metric;

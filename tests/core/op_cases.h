@@ -7,4 +7,7 @@ namespace drydock::test {
 
 const std::vector<OpCase>& op_cases();
 
+// Those of sequences: normalisation, attention (sequence_cases.cpp).
+std::vector<OpCase> sequence_cases();
+
 }  // namespace drydock::test

@@ -7,7 +7,7 @@
 
 #include "core/safetensors.h"
 #include "tests/fuzz/small_session.h"
-#include "tests/policy/policy_file.h"
+#include "tests/policy/kinds.h"
 #include "training/checkpoint.h"
 
 namespace drydock::fuzz {
@@ -88,6 +88,30 @@ void write_policies(const fs::path& root) {
     tanh.metadata["architecture"] = R"({"layer_sizes":[65536,65536,1],"head":"identity",)"
                                     R"("hidden_activation":"relu"})";
     corpus.add("claims_large_layers", tanh.bytes());
+    corpus.add("argmax", make_choosing({2, 3, 3}).bytes());
+    BestOfNShape value;
+    value.hidden = {3};
+    value.observations = 2;
+    value.actions = 1;
+    value.samples = 5;
+    corpus.add("best_of_n", make_best_of_n(value).bytes());
+    TransformerShape shape;
+    shape.observations = 2;
+    shape.actions = 1;
+    shape.layers = 2;
+    shape.dim = 2;
+    shape.mlp_dim = 3;
+    shape.context = 2;
+    shape.episode_len = 4;
+    TestPolicy transformer = make_transformer(shape);
+    add_golden_episode(transformer, shape, episode_observations(2, 5), episode_rewards(5));
+    corpus.add("decision_transformer", transformer.bytes());
+    transformer.architecture.replace(transformer.architecture.find("\"context_length\":2"), 18,
+                                     "\"context_length\":4");
+    transformer.architecture.replace(transformer.architecture.find("\"heads\":2"), 9,
+                                     "\"heads\":1");
+    transformer.describe();
+    corpus.add("decision_transformer_relabelled", transformer.bytes());
 }
 
 void write_checkpoint(const fs::path& root) {

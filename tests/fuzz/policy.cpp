@@ -64,6 +64,8 @@ void act(drydock_context* context, const drydock_policy_info& info, Bytes input)
                                                     action.data(), action.size());
         expect((said & DRYDOCK_ACT_BAD_CALL) == 0, "sizes from the policy fit");
         for (const float a : action) expect(std::isfinite(a), "an action is finite");
+        drydock_observe_reward(context, observation[0]);
+        if (k % 2 == 0) drydock_prepare_next(context);
     }
     expect(drydock_act(context, observation.data(), observation.size() + 1, action.data(),
                        action.size()) == DRYDOCK_ACT_BAD_CALL,
@@ -92,12 +94,14 @@ void run(Bytes input) {
     info.abi_version = DRYDOCK_POLICY_ABI;
     expect(drydock_policy_get_info(policy, &info) == DRYDOCK_OK, "a policy has its facts");
     expect(drydock_context_size(policy, &size, &alignment) == DRYDOCK_OK, "a context has a size");
+    expect(size <= kLargestBlock, "a context is in proportion to the file");
     const Block context_block = new_block(size, alignment);
     drydock_context* context = nullptr;
     expect(drydock_context_create(policy, context_block.get(), size, &context) == DRYDOCK_OK,
            "a context is made");
     drydock_prewarm(context);
     act(context, info, input);
+    drydock_set_target_return(context, 1.0f);
     drydock_reset(context);
     float largest = 0;
     const drydock_status tested = drydock_self_test(context, &largest);

@@ -8,15 +8,16 @@ using namespace drydock::kernels::testing;
 namespace {
 
 constexpr Unary kUnary[] = {
-    Unary::copy,       Unary::negate,     Unary::exp,        Unary::log,         Unary::sqrt,
-    Unary::square,     Unary::absolute,   Unary::relu,       Unary::tanh,        Unary::sigmoid,
-    Unary::softplus,   Unary::add_scalar, Unary::mul_scalar, Unary::rsub_scalar, Unary::rdiv_scalar,
-    Unary::min_scalar, Unary::max_scalar, Unary::clamp,      Unary::positive,    Unary::inside};
+    Unary::copy,        Unary::negate,     Unary::exp,        Unary::log,        Unary::sqrt,
+    Unary::square,      Unary::absolute,   Unary::relu,       Unary::tanh,       Unary::sigmoid,
+    Unary::softplus,    Unary::gelu,       Unary::add_scalar, Unary::mul_scalar, Unary::rsub_scalar,
+    Unary::rdiv_scalar, Unary::min_scalar, Unary::max_scalar, Unary::clamp,      Unary::positive,
+    Unary::inside};
 
-constexpr Binary kBinary[] = {Binary::add,           Binary::sub,          Binary::mul,
-                              Binary::div,           Binary::minimum,      Binary::maximum,
-                              Binary::less,          Binary::less_equal,   Binary::equal,
-                              Binary::relu_gradient, Binary::tanh_gradient};
+constexpr Binary kBinary[] = {Binary::add,           Binary::sub,           Binary::mul,
+                              Binary::div,           Binary::minimum,       Binary::maximum,
+                              Binary::less,          Binary::less_equal,    Binary::equal,
+                              Binary::relu_gradient, Binary::tanh_gradient, Binary::gelu_gradient};
 
 // Ordinary values and the ones at which implementations differ.
 template <class T>
@@ -270,6 +271,11 @@ TEST_CASE("fill writes its value and nothing else") {
             Guarded<T> y(n);
             run_both_ways(kernel, Fill{dtype_of<T>(), 0.1, n, y.data()}, y);
             check_close(y, oracle::Values(static_cast<std::size_t>(n), T(0.1)), 0);
+            run_both_ways(kernel, Fill{dtype_of<T>(), -2.0, n, y.data(), 0.5}, y);
+            oracle::Values ramp(static_cast<std::size_t>(n));
+            for (std::size_t i = 0; i < ramp.size(); ++i)
+                ramp[i] = -2.0 + 0.5 * static_cast<double>(i);
+            check_close(y, ramp, 0);
         }
     });
 }

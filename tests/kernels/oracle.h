@@ -119,6 +119,8 @@ inline double unary(Unary op, double x, double p, double q) {
             return 1 / (1 + std::exp(-x));
         case Unary::softplus:
             return x > 30 ? x : std::log1p(std::exp(x));
+        case Unary::gelu:
+            return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
         case Unary::add_scalar:
             return x + p;
         case Unary::mul_scalar:
@@ -166,6 +168,9 @@ inline double binary(Binary op, double a, double b) {
             return b > 0 ? a : 0;
         case Binary::tanh_gradient:
             return a * (1 - b * b);
+        case Binary::gelu_gradient:
+            return a * (0.5 * (1 + std::erf(b / std::sqrt(2.0))) +
+                        b * std::exp(-0.5 * b * b) / std::sqrt(2 * std::acos(-1.0)));
     }
     return kNan;
 }
@@ -327,6 +332,70 @@ Values clip_by_norm(const ClipByNorm& c) {
     Values out;
     for (Index i = 0; i < c.n; ++i) {
         out.push_back(at<T>(c.gradient, i) * std::min(1.0, c.max_norm / (std::sqrt(sum) + 1e-6)));
+    }
+    return out;
+}
+
+template <class T>
+Values layer_norm(const LayerNorm& a) {
+    Values y;
+    for (Index n = 0; n < a.N; ++n) {
+        double mean = 0, variance = 0;
+        for (Index i = 0; i < a.D; ++i) mean += at<T>(a.x, n * a.D + i) / static_cast<double>(a.D);
+        for (Index i = 0; i < a.D; ++i) {
+            const double d = at<T>(a.x, n * a.D + i) - mean;
+            variance += d * d / static_cast<double>(a.D);
+        }
+        for (Index i = 0; i < a.D; ++i) {
+            const double h = (at<T>(a.x, n * a.D + i) - mean) / std::sqrt(variance + a.epsilon);
+            y.push_back(h * at<T>(a.weight, i) + at<T>(a.bias, i));
+        }
+    }
+    return y;
+}
+
+// Of one query: its weights before dropout over all T tokens.
+template <class T>
+Values attention_weights(const CausalAttention& a, Index b, Index h, Index i) {
+    Values p(static_cast<std::size_t>(a.T), 0.0);
+    double sum = 0;
+    for (Index j = 0; j <= a.query_first + i * a.query_stride; ++j) {
+        if (at<T>(a.mask, b * a.T + j) == 0) continue;
+        double score = 0;
+        for (Index d = 0; d < a.D; ++d) {
+            score += at<T>(a.q, ((b * a.Q + i) * a.H + h) * a.D + d) *
+                     at<T>(a.kv, ((b * a.T + j) * 2 * a.H + h) * a.D + d);
+        }
+        p[static_cast<std::size_t>(j)] = std::exp(score / std::sqrt(static_cast<double>(a.D)));
+        sum += p[static_cast<std::size_t>(j)];
+    }
+    for (double& x : p) x = sum > 0 ? x / sum : 0;
+    return p;
+}
+
+template <class T>
+double attention_kept(const CausalAttention& a, Index b, Index h, Index i, Index j) {
+    if (!a.draws) return 1;
+    return at<T>(a.draws, ((b * a.H + h) * a.Q + i) * a.T + j) < a.rate ? 0 : 1 / (1 - a.rate);
+}
+
+template <class T>
+Values causal_attention(const CausalAttention& a) {
+    Values out(static_cast<std::size_t>(a.B * a.Q * a.H * a.D), 0.0);
+    for (Index b = 0; b < a.B; ++b) {
+        for (Index h = 0; h < a.H; ++h) {
+            for (Index i = 0; i < a.Q; ++i) {
+                const Values p = attention_weights<T>(a, b, h, i);
+                for (Index j = 0; j < a.T; ++j) {
+                    const double w =
+                        p[static_cast<std::size_t>(j)] * attention_kept<T>(a, b, h, i, j);
+                    for (Index d = 0; d < a.D; ++d) {
+                        out[static_cast<std::size_t>(((b * a.Q + i) * a.H + h) * a.D + d)] +=
+                            w * at<T>(a.kv, ((b * a.T + j) * 2 * a.H + a.H + h) * a.D + d);
+                    }
+                }
+            }
+        }
     }
     return out;
 }

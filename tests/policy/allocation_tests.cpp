@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/policy/kinds.h"
 #include "tests/policy/loaded.h"
-#include "tests/policy/policy_file.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
 
@@ -63,13 +63,13 @@ TEST_CASE("the counter sees malloc and new") {
     CHECK(allocations == before + 4);
 }
 
-TEST_CASE("loading, acting, self-testing and resetting allocate nothing") {
-    TestPolicy policy = make_policy({17, 256, 256, 6});
-    policy.add_golden(make_observations(policy, 4));
-    const std::vector<unsigned char> file = policy.bytes();
-    const Loaded sizes(file);
-    const Block block = new_block({1 << 20, 64}), room = new_block({1 << 16, 64});
-    std::vector<float> observation(17, 0.5f), action(6);
+namespace {
+
+// Loads the file and plays it in every way, counting.
+void check_allocations(const std::vector<unsigned char>& file, std::size_t observations,
+                       std::size_t actions, int steps) {
+    const Block block = new_block({1 << 20, 64}), room = new_block({1 << 20, 64});
+    std::vector<float> observation(observations, 0.5f), action(actions);
     drydock_diagnosis diagnosis = drydock::policy::new_diagnosis();
     const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(file.data()),
                                            file.size());
@@ -78,12 +78,14 @@ TEST_CASE("loading, acting, self-testing and resetting allocate nothing") {
 
     const long before = allocations;
     drydock::policy::Policy::load(bytes, {block.get(), 1 << 20}, loaded, &diagnosis);
-    drydock::policy::Context::create(loaded, {room.get(), 1 << 16}, context);
+    drydock::policy::Context::create(loaded, {room.get(), 1 << 20}, context);
     context.prewarm();
+    context.set_target_return(100.0f);
     drydock_act_status said = DRYDOCK_ACT_OK;
-    for (int i = 0; i < 10'000; ++i) {
+    for (int i = 0; i < steps; ++i) {
         observation[0] = static_cast<float>(i % 100);
         said |= context.act(observation, action);
+        context.observe_reward(1.0f);
         context.prepare_next();
         if (i % 100 == 0) {
             context.self_test();
@@ -94,7 +96,22 @@ TEST_CASE("loading, acting, self-testing and resetting allocate nothing") {
 
     CHECK(after == before);
     CHECK(loaded);
+    CHECK(context);
     CHECK((said & DRYDOCK_ACT_BAD_CALL) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("loading, acting, self-testing and resetting allocate nothing") {
+    TestPolicy policy = make_policy({17, 256, 256, 6});
+    policy.add_golden(make_observations(policy, 4));
+    check_allocations(policy.bytes(), 17, 6, 10'000);
+    check_allocations(make_choosing({3, 16, 5}).bytes(), 3, 1, 1000);
+    check_allocations(make_best_of_n({}).bytes(), 3, 2, 1000);
+    const TransformerShape shape;
+    TestPolicy transformer = make_transformer(shape);
+    add_golden_episode(transformer, shape, episode_observations(3, 6), episode_rewards(6));
+    check_allocations(transformer.bytes(), 3, 2, 1000);
 }
 
 #endif

@@ -44,10 +44,18 @@ std::string data_of(const std::map<std::string, TestTensor>& tensors) {
     return data;
 }
 
-// Uniforms in [low, high] that are multiples of 2^-16 of the range, so that files have the same
-// bytes everywhere.
-TestTensor uniform(std::vector<std::uint64_t> shape, double low, double high, std::uint64_t seed,
-                   const std::string& name) {
+std::string layer(std::size_t k, const char* part) {
+    std::string name = "layers.";
+    name += std::to_string(k);
+    name += '.';
+    name += part;
+    return name;
+}
+
+}  // namespace
+
+TestTensor uniform_tensor(std::vector<std::uint64_t> shape, double low, double high,
+                          std::uint64_t seed, const std::string& name) {
     std::uint64_t count = 1;
     for (const std::uint64_t n : shape) {
         count *= n;
@@ -60,16 +68,6 @@ TestTensor uniform(std::vector<std::uint64_t> shape, double low, double high, st
     }
     return tensor;
 }
-
-std::string layer(std::size_t k, const char* part) {
-    std::string name = "layers.";
-    name += std::to_string(k);
-    name += '.';
-    name += part;
-    return name;
-}
-
-}  // namespace
 
 std::vector<unsigned char> TestPolicy::bytes() const {
     std::ostringstream json;
@@ -102,7 +100,7 @@ void TestPolicy::describe() {
     std::ostringstream json;
     json << "{\"hidden_activation\":" << quoted(hidden_activation) << ",\"head\":" << quoted(head)
          << ",\"layer_sizes\":" << joined(sizes) << "}";
-    metadata["architecture"] = json.str();
+    metadata["architecture"] = architecture.empty() ? json.str() : architecture;
     const std::string data = data_of(tensors);
     Sha256 sha;
     sha.update(data.data(), data.size());
@@ -199,19 +197,19 @@ TestPolicy make_policy(std::vector<std::uint64_t> sizes, std::string hidden_acti
     p.hidden_activation = std::move(hidden_activation);
     p.head = std::move(head);
     const std::uint64_t S = p.sizes.front(), A = p.sizes.back();
-    p.tensors["observation.mean"] = uniform({S}, -2, 2, seed, "mean");
-    p.tensors["observation.std"] = uniform({S}, 0.25, 4, seed, "std");
+    p.tensors["observation.mean"] = uniform_tensor({S}, -2, 2, seed, "mean");
+    p.tensors["observation.std"] = uniform_tensor({S}, 0.25, 4, seed, "std");
     p.tensors["observation.clip"] = {{}, {10.0f}};
-    p.tensors["action.scale"] = uniform({A}, 0.5, 2, seed, "scale");
-    p.tensors["action.bias"] = uniform({A}, -0.5, 0.5, seed, "bias");
-    p.tensors["action.low"] = uniform({A}, -3, -2, seed, "low");
-    p.tensors["action.high"] = uniform({A}, 2.5, 3, seed, "high");
+    p.tensors["action.scale"] = uniform_tensor({A}, 0.5, 2, seed, "scale");
+    p.tensors["action.bias"] = uniform_tensor({A}, -0.5, 0.5, seed, "bias");
+    p.tensors["action.low"] = uniform_tensor({A}, -3, -2, seed, "low");
+    p.tensors["action.high"] = uniform_tensor({A}, 2.5, 3, seed, "high");
     for (std::size_t k = 0; k + 1 < p.sizes.size(); ++k) {
         const double bound = 1.5 / std::sqrt(static_cast<double>(p.sizes[k]));
         p.tensors[layer(k, "weight")] =
-            uniform({p.sizes[k + 1], p.sizes[k]}, -bound, bound, seed, layer(k, "weight"));
+            uniform_tensor({p.sizes[k + 1], p.sizes[k]}, -bound, bound, seed, layer(k, "weight"));
         p.tensors[layer(k, "bias")] =
-            uniform({p.sizes[k + 1]}, -0.25, 0.25, seed, layer(k, "bias"));
+            uniform_tensor({p.sizes[k + 1]}, -0.25, 0.25, seed, layer(k, "bias"));
     }
     p.metadata = {{"format", "drydock.policy"}, {"schema", "1.0"}, {"kind", "mlp"}};
     p.describe();
@@ -222,7 +220,8 @@ std::vector<std::vector<float>> make_observations(const TestPolicy& policy, std:
                                                   std::uint64_t seed) {
     std::vector<std::vector<float>> rows;
     for (std::size_t row = 0; row < count; ++row) {
-        rows.push_back(uniform({policy.sizes.front()}, -4, 4, seed + row, "observations").values);
+        rows.push_back(
+            uniform_tensor({policy.sizes.front()}, -4, 4, seed + row, "observations").values);
     }
     return rows;
 }

@@ -15,6 +15,7 @@ struct TestTensor {
 struct TestPolicy {
     std::vector<std::uint64_t> sizes;
     std::string hidden_activation, head;
+    std::string architecture;  // of another kind than mlp: the text
     std::map<std::string, std::string> metadata;
     std::map<std::string, TestTensor> tensors;
 
@@ -33,6 +34,11 @@ struct TestPolicy {
     // The same in float and in the order that policy/forward.h promises, with std::fma.
     std::vector<float> exact(const std::vector<float>& observation) const;
 };
+
+// Uniforms in [low, high] that are multiples of 2^-16 of the range, so that files have the same
+// bytes everywhere.
+TestTensor uniform_tensor(std::vector<std::uint64_t> shape, double low, double high,
+                          std::uint64_t seed, const std::string& name);
 
 // Random weights of the size that trained ones have, a normaliser and bounds; valid as it is.
 TestPolicy make_policy(std::vector<std::uint64_t> sizes, std::string hidden_activation = "relu",

@@ -25,13 +25,25 @@ void fill(const RandomFill& r, Range range, F draw) {
     }
 }
 
+// As uniform_f32 of each element, with the four words of a block at once.
+void fill_uniform_f32(const RandomFill& r, Range range, float low, float width) {
+    float* out = static_cast<float*>(r.out);
+    const auto step = static_cast<std::uint64_t>(r.counters->step);
+    for (std::int64_t i = range.first; i < range.last; i += 4) {
+        const PhiloxBlock block =
+            random_block(r.counters->seed, r.stream, step, static_cast<std::uint64_t>(i / 4));
+        const std::int64_t n = std::min<std::int64_t>(4, range.last - i);
+        for (std::int64_t k = 0; k < n; ++k) {
+            out[i + k] = low + width * uniform_f32_of(block.word[k]);
+        }
+    }
+}
+
 void fill_uniform(const RandomFill& r, Range range) {
     using U = std::uint64_t;
     if (r.dtype == DType::f32) {
         const float low = static_cast<float>(r.low), width = static_cast<float>(r.high - r.low);
-        fill<float>(r, range, [=](U seed, U stream, U step, U i) {
-            return low + width * uniform_f32(seed, stream, step, i);
-        });
+        fill_uniform_f32(r, range, low, width);
     } else {
         fill<double>(r, range, [&](U seed, U stream, U step, U i) {
             return r.low + (r.high - r.low) * uniform_f64(seed, stream, step, i);

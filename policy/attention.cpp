@@ -1,12 +1,10 @@
-// The parts of a transformer that are not linear layers, in a fixed order of operations.
-#pragma once
+// The parts of a transformer that are not linear layers.
 
-#include "policy/dense.h"
+#include "policy/sets.h"
 
 namespace drydock::policy {
+namespace {
 
-// Sixteen running sums, of which sum s takes the elements k with k mod 16 = s in ascending order;
-// they are added in halves: s and s + 8, then + 4, + 2, + 1.
 constexpr std::uint32_t kSums = 16;
 
 DRYDOCK_INLINE float add_sums(float (&sum)[kSums]) {
@@ -47,10 +45,9 @@ DRYDOCK_INLINE float dot(const float* __restrict a, const float* __restrict b, s
     return add_sums(sum);
 }
 
-// y = (x - mean) / sqrt(variance + epsilon) weight + bias; y may be x.
 template <class Fma>
-DRYDOCK_INLINE void layer_norm(const Norm& norm, float epsilon, std::uint32_t n, const float* x,
-                               float* y) {
+DRYDOCK_INLINE void normalise_row(const Norm& norm, float epsilon, std::uint32_t n, const float* x,
+                                  float* y) {
     const auto count = static_cast<float>(n);
     const float mean = total(x, n) / count;
     for (std::uint32_t i = 0; i < n; ++i) {
@@ -63,11 +60,11 @@ DRYDOCK_INLINE void layer_norm(const Norm& norm, float epsilon, std::uint32_t n,
     }
 }
 
-// One query over the keys of rows [0, keys): scores, softmax from the oldest on, the sum of values.
-// A row of key_value is all keys, then all values.
 template <class Fma>
-DRYDOCK_INLINE void attend(const Architecture& a, float scale, const float* query,
-                           const Rows& key_value, std::uint32_t keys, float* scores, float* out) {
+DRYDOCK_INLINE void attend_row(const drydock_policy& p, const float* query, const Rows& key_value,
+                               std::uint32_t keys, float* scores, float* out) {
+    const Architecture& a = p.architecture;
+    const float scale = p.transformer.attention_scale;
     const std::uint32_t width = a.embedding_dim / a.heads;
     for (std::uint32_t first = 0; first < a.embedding_dim; first += width) {
         float highest = -__builtin_inff();
@@ -99,5 +96,28 @@ DRYDOCK_INLINE void attend(const Architecture& a, float scale, const float* quer
         }
     }
 }
+
+}  // namespace
+
+void Portable::layer_norm(const Norm& norm, float epsilon, std::uint32_t n, const float* x,
+                          float* y) {
+    normalise_row<Fma>(norm, epsilon, n, x, y);
+}
+void Portable::attend(const drydock_policy& policy, const float* query, const Rows& key_value,
+                      std::uint32_t keys, float* scores, float* out) {
+    attend_row<Fma>(policy, query, key_value, keys, scores, out);
+}
+
+#if defined(__x86_64__)
+DRYDOCK_AVX2 void Avx2::layer_norm(const Norm& norm, float epsilon, std::uint32_t n, const float* x,
+                                   float* y) {
+    normalise_row<Fma>(norm, epsilon, n, x, y);
+}
+DRYDOCK_AVX2 void Avx2::attend(const drydock_policy& policy, const float* query,
+                               const Rows& key_value, std::uint32_t keys, float* scores,
+                               float* out) {
+    attend_row<Fma>(policy, query, key_value, keys, scores, out);
+}
+#endif
 
 }  // namespace drydock::policy

@@ -1,11 +1,15 @@
-// Linear layers on packed weights (policy/pack.h) and activations, once per instruction set. All
-// give the same bits.
+// What the forward passes are made of, once per instruction set: linear layers on packed weights
+// (policy/pack.h), activations, layer norm, attention. All sets give the same bits, for the order
+// of the operations is fixed:
 //
 // Hidden layers: one running sum per output, which starts at the bias and takes one fused
 // multiply-add per input, in ascending order. Last layer: eight running sums per output, of which
 // sum s takes the inputs k with k mod 8 = s in ascending order and sum 0 starts at the bias; they
 // are added as ((0+1)+(2+3))+((4+5)+(6+7)). Last layers are narrow: one sum per output would leave
 // the processor waiting for each addition.
+// Sums over a vector, of layer norm and of scores: sixteen running sums, of which sum s takes the
+// elements k with k mod 16 = s in ascending order; they are added in halves: s and s + 8, then + 4,
+// + 2, + 1. Sums over tokens begin at the oldest.
 #pragma once
 
 #include "base/math.h"
@@ -29,6 +33,16 @@ struct Portable {
     static void last_layer(const Layer& layer, const float* x, float* y);
     // In place; n is a multiple of 8.
     static void activate(Activation activation, float* y, std::uint64_t n);
+    // To the environment's units, within its bounds.
+    static drydock_act_status scale_and_bound(const drydock_policy& policy, const float* y,
+                                              float* action);
+    // y = (x - mean) / sqrt(variance + epsilon) weight + bias; y may be x.
+    static void layer_norm(const Norm& norm, float epsilon, std::uint32_t n, const float* x,
+                           float* y);
+    // One query over the keys of rows [0, keys), in each head. A row of key_value is the keys of
+    // all heads, then their values. `scores` is room for as many numbers as there are keys.
+    static void attend(const drydock_policy& policy, const float* query, const Rows& key_value,
+                       std::uint32_t keys, float* scores, float* out);
 };
 
 #if defined(__x86_64__)
@@ -39,12 +53,17 @@ struct Avx2 {
                              const float* start, const Rows& x, std::uint64_t rows, const Rows& y);
     static void last_layer(const Layer& layer, const float* x, float* y);
     static void activate(Activation activation, float* y, std::uint64_t n);
+    static drydock_act_status scale_and_bound(const drydock_policy& policy, const float* y,
+                                              float* action);
+    static void layer_norm(const Norm& norm, float epsilon, std::uint32_t n, const float* x,
+                           float* y);
+    static void attend(const drydock_policy& policy, const float* query, const Rows& key_value,
+                       std::uint32_t keys, float* scores, float* out);
 };
 #endif
 
 template <class Set>
-DRYDOCK_INLINE void whole_layer(const Layer& layer, const Rows& x, std::uint64_t rows,
-                                const Rows& y) {
+void whole_layer(const Layer& layer, const Rows& x, std::uint64_t rows, const Rows& y) {
     Set::hidden_layer(layer, 0, layer.in, layer.bias, x, rows, y);
 }
 

@@ -1,0 +1,103 @@
+#include "training/target_returns.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace drydock::training {
+namespace {
+
+std::optional<double> number(std::string_view text) {
+    double value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+    return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+std::optional<double> number_of(const TensorFile& file, const std::string& key) {
+    const auto entry = file.metadata.find(key);
+    return entry == file.metadata.end() ? std::nullopt : number(entry->second);
+}
+
+}  // namespace
+
+std::vector<double> parse_target_returns(const std::string& text) {
+    std::vector<double> targets;
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t end = std::min(text.find(',', at), text.size());
+        const std::optional<double> target = number(std::string_view(text).substr(at, end - at));
+        if (!target) {
+            throw Error(fmt::format("[target_return] expected numbers with commas between them, as "
+                                    "in 3600,1800, got '{}'",
+                                    text),
+                        ErrorKind::usage);
+        }
+        targets.push_back(*target);
+        at = end + 1;
+    }
+    return targets;
+}
+
+std::vector<double> target_returns_of(const algorithms::PolicyNetwork& network,
+                                      const TrainingData& data) {
+    if (!network.transformer || !network.target_returns.empty()) return network.target_returns;
+    if (data.returns) return {data.returns->high};
+    throw Error(fmt::format("[target_returns] expected a complete episode in '{}' whose return "
+                            "could be asked for, there is none; set target_returns",
+                            data.path),
+                ErrorKind::usage);
+}
+
+std::vector<double> target_returns_of(const TensorFile& policy) {
+    const auto entry = policy.metadata.find("target_returns");
+    return entry == policy.metadata.end() ? std::vector<double>()
+                                          : parse_target_returns(entry->second);
+}
+
+std::optional<EpisodeReturns> data_returns_of(const TensorFile& policy) {
+    const auto low = number_of(policy, "return_min"), high = number_of(policy, "return_max");
+    if (!low || !high) return std::nullopt;
+    return EpisodeReturns{*low, *high};
+}
+
+std::optional<std::string> target_warning(double target,
+                                          const std::optional<EpisodeReturns>& data) {
+    if (!data) return std::nullopt;
+    const double margin = 0.5 * (data->high - data->low);
+    if (target >= data->low - margin && target <= data->high + margin) return std::nullopt;
+    return fmt::format(
+        "a target return of {} is far from what the policy has seen: the data's "
+        "episodes have returns from {:.6g} to {:.6g}",
+        target, data->low, data->high);
+}
+
+TargetTables::TargetTables(const RunFolder& folder, const std::vector<double>& targets,
+                           std::int64_t step, bool whole) {
+    for (std::size_t i = 1; i < targets.size(); ++i) {
+        const std::string path = folder.file(fmt::format("evaluations_{}.csv", targets[i]).c_str());
+        std::vector<std::string> rows = read_rows(path);
+        std::erase_if(rows, [&](const std::string& row) {
+            const std::int64_t at = step_of(row, path);
+            return at > step || (at == step && !whole);
+        });
+        targets_.push_back(targets[i]);
+        files_.emplace_back(path, kEvaluationsHeader, rows);
+    }
+}
+
+void TargetTables::evaluate(const std::string& policy, EvaluationOptions options,
+                            std::int64_t step) {
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+        options.target_return = targets_[i];
+        add_rows(files_[i], step, evaluate_policy(policy, options));
+    }
+}
+
+void TargetTables::sync() {
+    for (CsvFile& file : files_) file.sync();
+}
+
+}  // namespace drydock::training
