@@ -13,7 +13,7 @@ struct DiscreteCqlSettings {
 
     CommonSettings common;
     double discount = 0.99;
-    double cql_alpha = 0.2;     // weight of the conservative term
+    double cql_alpha = 0.3;     // weight of the conservative term
     std::string head = "mean";  // or quantile: QR-DQN
     std::int64_t quantiles = 200;
     bool double_dqn = true;          // false: the target network chooses the action that it values

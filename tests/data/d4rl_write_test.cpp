@@ -170,7 +170,7 @@ TEST_CASE("actions that are choices are written as integers and come back with t
     Dataset d = flag_dataset("00100", "00001", true);
     d.actions = {2, 0, 1, 1, 0};
     d.action_count = 4;
-    const std::string path = folder.file("choices.hdf5");
+    const std::string path = folder / "choices.hdf5";
     write_d4rl(path, d);
     const Dataset got = read_d4rl(path);
     CHECK(got.actions == d.actions);
