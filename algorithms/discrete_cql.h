@@ -13,14 +13,14 @@ struct DiscreteCqlSettings {
 
     CommonSettings common;
     double discount = 0.99;
-    double cql_alpha = 0.1;     // weight of the conservative term
+    double cql_alpha = 0.3;     // weight of the conservative term
     std::string head = "mean";  // or quantile: QR-DQN
     std::int64_t quantiles = 200;
     bool double_dqn = true;          // false: the target network chooses the action that it values
     std::string td_error = "huber";  // or squared; a quantile head knows huber alone
     double huber_threshold = 1.0;
-    double polyak = 0.02;                   // share of the critic that enters its target; 1 copies
-    std::int64_t target_update_period = 1;  // updates from one to the next
+    double polyak = 1.0;  // share of the critic that enters its target; 1 copies
+    std::int64_t target_update_period = 100;  // updates from one to the next
     double learning_rate = 1e-3;
     std::string learning_rate_schedule = "cosine";
     AdamSettings adam;

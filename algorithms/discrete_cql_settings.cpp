@@ -63,7 +63,6 @@ const std::vector<Preset>& DiscreteCqlRecipe::preset_table() const {
                                     {"head", "quantile"},
                                     {"learning_rate", "5e-5"},
                                     {"learning_rate_schedule", "constant"},
-                                    {"polyak", "1"},
                                     {"normalize_observations", "false"}};
     const auto with = [](Assignments more) {
         more.insert(more.end(), kAtari.begin(), kAtari.end());
