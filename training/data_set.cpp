@@ -132,8 +132,8 @@ void make_windows(data::Dataset dataset, const algorithms::CommonSettings& commo
     };
     if (spec.normalize_over_all) fit(dataset.observations);
     data::Transitions& t = out.transitions;
-    t = data::make_sequences(std::move(dataset), {spec.discount, spec.reward_scale,
-                                                  max_episode_steps},
+    t = data::make_sequences(std::move(dataset),
+                             {spec.discount, spec.reward_scale, max_episode_steps},
                              &out.sequences.emplace());
     if (!spec.normalize_over_all) fit(t.observations);
     t.pad_observation.assign(static_cast<std::size_t>(width), 0.0f);

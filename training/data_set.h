@@ -30,7 +30,7 @@ struct TrainingData {
     std::string sha256;             // of the file
     data::Transitions transitions;  // observations normalised, actions in [-1, 1]
     data::Normalizer normalizer;
-    std::optional<data::BestReport> best;  // where a share of the trajectories was chosen
+    std::optional<data::BestReport> best;           // where a share of the trajectories was chosen
     std::optional<data::SequenceReport> sequences;  // where windows of episodes are read
     ActionMap actions;
     // Some observations as they are in the file, (golden_rows, observation_size).

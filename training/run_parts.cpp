@@ -70,15 +70,17 @@ void notice_sequences(const data::SequenceReport& s, const algorithms::Recipe& r
     notice(fmt::format("{} episodes of {} to {} steps, returns from {:.6g} to {:.6g}", s.episodes,
                        s.shortest, s.longest, s.lowest_return, s.highest_return));
     if (s.dropped_rows > 0) {
-        notice(fmt::format("the file's last episode is cut after {} steps: its returns-to-go are "
-                           "unknown, and it was dropped",
-                           s.dropped_rows));
+        notice(
+            fmt::format("the file's last episode is cut after {} steps: its returns-to-go are "
+                        "unknown, and it was dropped",
+                        s.dropped_rows));
     }
     const std::int64_t steps = recipe.windows()->last_timestep + 1;
     if (s.longest > steps) {
-        notice(fmt::format("the longest episode has {} steps, and time steps are told apart up to "
-                           "{}: set episode_len={}",
-                           s.longest, steps, s.longest));
+        notice(
+            fmt::format("the longest episode has {} steps, and time steps are told apart up to "
+                        "{}: set episode_len={}",
+                        s.longest, steps, s.longest));
     }
 }
 

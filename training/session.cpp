@@ -48,8 +48,7 @@ struct Session::WindowForward {
     Executable executable;
     ValueId out = kNone;
 
-    WindowForward(Session& session, std::int64_t length)
-        : K(length), executable(session.state()) {
+    WindowForward(Session& session, std::int64_t length) : K(length), executable(session.state()) {
         State& state = session.state();
         const auto add = [&](const char* name, DType dtype, const Shape& shape) {
             return state.add_buffer(std::string("act.window.") + name, dtype, shape);
@@ -128,7 +127,8 @@ void Session::add_data(data::Transitions t) {
 }
 
 void Session::record_update() {
-    if (columns_[0] < 0 && !window_columns_) throw Error("[session] no data: call add_data before record_update");
+    if (columns_[0] < 0 && !window_columns_)
+        throw Error("[session] no data: call add_data before record_update");
     ExecutableOptions options;
     options.check_numerics = check_numerics_;
     updates_ = std::make_unique<Executable>(*state_, options);
@@ -188,10 +188,10 @@ std::vector<float> Session::act_window(const Window& w) {
     const auto size = [&](std::int64_t width) { return static_cast<std::size_t>(n * width); };
     if (n < 1 || n > most || w.observations.size() != size(observation_size_) ||
         w.actions.size() != size(action_size_) || w.timesteps.size() != size(1)) {
-        throw Error(fmt::format("[session] expected a window of 1 to {} steps, got {} returns-to-go "
-                                "with {} observations' and {} actions' numbers and {} time steps",
-                                most, n, w.observations.size(), w.actions.size(),
-                                w.timesteps.size()));
+        throw Error(
+            fmt::format("[session] expected a window of 1 to {} steps, got {} returns-to-go "
+                        "with {} observations' and {} actions' numbers and {} time steps",
+                        most, n, w.observations.size(), w.actions.size(), w.timesteps.size()));
     }
     if (!window_forward_) window_forward_ = std::make_unique<WindowForward>(*this, most);
     WindowForward& f = *window_forward_;

@@ -108,6 +108,18 @@ nlohmann::json layer_sizes(const TensorFile& trace) {
     return sizes;
 }
 
+// The sizes that Decision Transformer takes from the shapes of init/.
+void apply_shapes(const TensorFile& trace, algorithms::Recipe& recipe) {
+    const auto take = [&](const char* setting, const char* tensor) {
+        const auto found = trace.tensors.find(tensor);
+        if (found == trace.tensors.end() || found->second.shape.empty()) return;
+        recipe.settings().set(setting, fmt::format("{}", found->second.shape[0]));
+    };
+    take("timestep_rows", "init/embed_timestep.weight");
+    take("embedding_dim", "init/embed_norm.weight");
+    take("mlp_dim", "init/blocks.0.mlp.0.weight");
+}
+
 // Sets what the hyperparameters say; returns the keys that are not settings of the algorithm.
 std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
                                                algorithms::Recipe& recipe) {
@@ -133,18 +145,6 @@ std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
     return ignored;
 }
 
-// The sizes that Decision Transformer takes from the shapes of init/.
-void apply_shapes(const TensorFile& trace, algorithms::Recipe& recipe) {
-    const auto take = [&](const char* setting, const char* tensor) {
-        const auto found = trace.tensors.find(tensor);
-        if (found == trace.tensors.end() || found->second.shape.empty()) return;
-        recipe.settings().set(setting, fmt::format("{}", found->second.shape[0]));
-    };
-    take("timestep_rows", "init/embed_timestep.weight");
-    take("embedding_dim", "init/embed_norm.weight");
-    take("mlp_dim", "init/blocks.0.mlp.0.weight");
-}
-
 const std::set<std::string> kColumns{"observations", "actions"};
 const std::set<std::string> kOutcomes{"rewards", "next_observations", "terminals"};
 
@@ -153,8 +153,8 @@ const std::set<std::string> kSequences{"returns_to_go", "episode_offsets", "pad_
 
 // Returns-to-go, where episodes begin, and what padding shows.
 void read_sequences(const TensorFile& trace, data::Transitions& t) {
-    t.returns_to_go = demand(trace, "data/returns_to_go", {t.count}, DType::f32)
-                          .f32("data/returns_to_go");
+    t.returns_to_go =
+        demand(trace, "data/returns_to_go", {t.count}, DType::f32).f32("data/returns_to_go");
     t.episode_offsets =
         demand(trace, "data/episode_offsets", {-1}, DType::i64).i64("data/episode_offsets");
     const std::vector<std::int64_t>& o = t.episode_offsets;
@@ -198,8 +198,8 @@ void check_batch_names(const TensorFile& trace, const std::vector<std::string>& 
                        fmt::join(names, " and batch/"), fmt::join(got, ", ")));
 }
 
-const TensorData& demand_batch(const TensorFile& trace, const std::string& name,
-                               std::int64_t steps, std::int64_t rows) {
+const TensorData& demand_batch(const TensorFile& trace, const std::string& name, std::int64_t steps,
+                               std::int64_t rows) {
     const TensorData& t = demand(trace, name, {steps, rows}, DType::i64);
     if (t.shape[1] < 1) {
         refuse(fmt::format("expected at least one row in every batch of {}, got {}", name,
@@ -263,9 +263,9 @@ Trace::Trace(const TensorFile& trace) : file(trace), steps(0) {
     recipe->common().batch_action_bound = recipe->common().max_action;
     data = read_data(trace, *recipe);
     for (const std::string& name : names_under(trace, "data/")) {
-        const bool read =
-            kColumns.contains(name) || (recipe->reads_outcomes() && kOutcomes.contains(name)) ||
-            (recipe->windows() && kSequences.contains(name));
+        const bool read = kColumns.contains(name) ||
+                          (recipe->reads_outcomes() && kOutcomes.contains(name)) ||
+                          (recipe->windows() && kSequences.contains(name));
         if (!read) ignored.push_back("data/" + name);
     }
     batch = recipe->windows() ? read_windows(trace, steps, data) : read_rows(trace, steps, data);

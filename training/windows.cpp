@@ -15,10 +15,10 @@ BufferId add_offsets(State& state, const data::Transitions& s) {
     const std::vector<std::int64_t>& o = s.episode_offsets;
     const bool covers = o.size() >= 2 && o.front() == 0 && o.back() == s.count;
     if (!covers || std::adjacent_find(o.begin(), o.end(), std::greater_equal<>()) != o.end()) {
-        throw Error(fmt::format("[session] expected episode offsets that ascend from 0 to {} rows, "
-                                "got {} from {} to {}",
-                                s.count, o.size(), o.empty() ? -1 : o.front(),
-                                o.empty() ? -1 : o.back()));
+        throw Error(
+            fmt::format("[session] expected episode offsets that ascend from 0 to {} rows, "
+                        "got {} from {} to {}",
+                        s.count, o.size(), o.empty() ? -1 : o.front(), o.empty() ? -1 : o.back()));
     }
     const BufferId id =
         state.add_buffer("data.episode_offsets", DType::i64, {static_cast<std::int64_t>(o.size())});
@@ -41,8 +41,7 @@ WindowColumns::WindowColumns(State& state, data::Transitions s, const algorithms
     observations_ = state.adopt_column("data.observations", {rows, s.observation_size},
                                        std::move(s.observations));
     actions_ = state.adopt_column("data.actions", {rows, s.action_size}, std::move(s.actions));
-    returns_to_go_ =
-        state.adopt_column("data.returns_to_go", {rows}, std::move(s.returns_to_go));
+    returns_to_go_ = state.adopt_column("data.returns_to_go", {rows}, std::move(s.returns_to_go));
     mask_ = add_mask(state, s.count);
     state.counters().dataset_size = s.count;
 }
