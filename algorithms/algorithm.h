@@ -28,17 +28,17 @@ struct Batch {
     Tensor mask = {};           // (B, K), 1 at a step and 0 at padding
 };
 
-// Which windows of episodes a batch is made of. The first step is any step of the data with the same
-// probability: an episode is chosen in proportion to its length, and a step in it evenly.
+// Which windows of episodes a batch is made of. The first step is any step of the data with the
+// same probability: an episode is chosen in proportion to its length, and a step in it evenly.
 struct WindowSpec {
-    std::int64_t context_length = 20;   // K
-    bool left = false;                  // padding stands before the steps, not behind them
-    std::int64_t last_timestep = 0;     // larger ones become this
-    double reward_scale = 1;            // of returns-to-go
-    double discount = 1;                // of the rewards in a return-to-go
-    bool pad_observation_raw = false;   // padding is 0 before normalisation, not after it
+    std::int64_t context_length = 20;  // K
+    bool left = false;                 // padding stands before the steps, not behind them
+    std::int64_t last_timestep = 0;    // larger ones become this
+    double reward_scale = 1;           // of returns-to-go
+    double discount = 1;               // of the rewards in a return-to-go
+    bool pad_observation_raw = false;  // padding is 0 before normalisation, not after it
     double pad_action = 0;
-    bool normalize_over_all = true;     // statistics of all rows, not of complete episodes alone
+    bool normalize_over_all = true;  // statistics of all rows, not of complete episodes alone
 };
 
 // What a policy of kind "decision_transformer" is besides its parameters, which have the names of a

@@ -89,12 +89,12 @@ Dt::Dt(State& state, const DtSettings& settings)
       final_norm_(group_, "final_norm", s_.embedding_dim, s_.layer_norm_epsilon),
       predict_action_(group_, "predict_action",
                       outer_layer(s_, s_.embedding_dim, s_.action_size, Activation::tanh)) {
-    group_.set_optimizer(make_optimizer(s_.adam, s_.learning_rate, s_.learning_rate_schedule,
-                                        s_.common.max_steps));
+    group_.set_optimizer(
+        make_optimizer(s_.adam, s_.learning_rate, s_.learning_rate_schedule, s_.common.max_steps));
 }
 
-// (R_1, s_1, a_1, R_2, ...): each modality by a layer of its own, plus a learned vector for the time
-// step, which a step's three tokens share (section 3, "Architecture"). (3 B K, D)
+// (R_1, s_1, a_1, R_2, ...): each modality by a layer of its own, plus a learned vector for the
+// time step, which a step's three tokens share (section 3, "Architecture"). (3 B K, D)
 Tensor Dt::embed(const Batch& b, bool train) const {
     const std::int64_t steps = b.mask.size();
     const Tensor time = embed_timestep_(reshape(b.timesteps, {steps}));
@@ -140,8 +140,9 @@ void Dt::record(Graph& g, const Batch& b, std::size_t) {
 }
 
 Tensor Dt::act(Graph&, Tensor) {
-    throw Error("[dt] expected windows: a Decision Transformer acts on what it remembers; call "
-                "act_windows()");
+    throw Error(
+        "[dt] expected windows: a Decision Transformer acts on what it remembers; call "
+        "act_windows()");
 }
 
 Tensor Dt::act_windows(Graph&, const Batch& windows) {

@@ -1,5 +1,5 @@
-// Decision Transformer (Chen et al. 2021): a causal transformer over returns-to-go, observations and
-// actions that predicts each action. docs/algorithms/dt.md.
+// Decision Transformer (Chen et al. 2021): a causal transformer over returns-to-go, observations
+// and actions that predicts each action. docs/algorithms/dt.md.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ struct DtSettings {
     // The network.
     std::int64_t context_length = 20;  // steps, of three tokens each
     std::int64_t layers = 3, heads = 1, embedding_dim = 128;
-    std::int64_t mlp_dim = 0;        // 0: four times embedding_dim
+    std::int64_t mlp_dim = 0;  // 0: four times embedding_dim
     std::int64_t episode_len = 1000;
     std::int64_t timestep_rows = 0;  // of the table; 0: episode_len, and what padding behind needs
     std::string activation = "gelu";

@@ -69,7 +69,8 @@ void DtRecipe::add_data() {
     settings_.add("reward_scale", &s_.reward_scale, "of returns-to-go", {0, kInfinity, true});
     settings_.add("discount", &s_.discount, "of the rewards in a return-to-go", {0, 1});
     settings_.add("target_returns", &s_.target_returns,
-                  "returns to ask for when evaluating, with commas; empty: the data's best", {0, 0});
+                  "returns to ask for when evaluating, with commas; empty: the data's best",
+                  {0, 0});
 }
 
 void DtRecipe::add_network() {
@@ -105,8 +106,7 @@ void DtRecipe::add_first_values() {
                   {0, 0, false, names});
     settings_.add("qkv_initializer", &s_.qkv_initializer,
                   "of the projections to queries, keys and values", {0, 0, false, names});
-    settings_.add("initial_std", &s_.initial_std, "deviation of the initialiser normal",
-                  {0, 1e6});
+    settings_.add("initial_std", &s_.initial_std, "deviation of the initialiser normal", {0, 1e6});
     settings_.add("timestep_std", &s_.timestep_std, "first deviation of the table of time steps",
                   {0, 1e6});
 }
@@ -173,10 +173,8 @@ const std::vector<Preset>& DtRecipe::preset_table() const {
     };
     static const Preset kTutorial = [] {
         Preset p{"tutorial", kPaper, {}};
-        for (const auto& [name, value] : Assignments{{"layers", "6"},
-                                                     {"heads", "4"},
-                                                     {"discount", "0.99"},
-                                                     {"gradient_clip", "1"}}) {
+        for (const auto& [name, value] : Assignments{
+                 {"layers", "6"}, {"heads", "4"}, {"discount", "0.99"}, {"gradient_clip", "1"}}) {
             p.settings.emplace_back(name, value);
         }
         return p;

@@ -9,8 +9,8 @@ namespace drydock::nn {
 
 class Embedding {
   public:
-    // Adds "NAME.weight" (rows, width), normal with that deviation, to the group, which must outlive
-    // the layer.
+    // Adds "NAME.weight" (rows, width), normal with that deviation, to the group, which must
+    // outlive the layer.
     Embedding(ParameterGroup& group, const std::string& name, std::int64_t rows, std::int64_t width,
               double deviation);
 

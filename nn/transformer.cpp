@@ -33,8 +33,7 @@ CausalSelfAttention::CausalSelfAttention(ParameterGroup& group, const std::strin
       width_(spec.width),
       heads_(spec.heads),
       dropout_(spec.attention_dropout),
-      qkv_weight_(
-          group.add({name + ".qkv.weight", {3 * width_, width_}, spec.qkv, spec.qkv_gain})),
+      qkv_weight_(group.add({name + ".qkv.weight", {3 * width_, width_}, spec.qkv, spec.qkv_gain})),
       qkv_bias_(group.add({name + ".qkv.bias", {3 * width_}, spec.qkv_biases, 1.0, width_})),
       out_(group, name + ".out", layer(spec, width_, width_)) {}
 
@@ -67,8 +66,7 @@ TransformerBlock::TransformerBlock(ParameterGroup& group, const std::string& nam
       attention_(group, name + ".attention", spec),
       norm2_(group, name + ".norm2", spec.width, spec.epsilon),
       mlp0_(group, name + ".mlp.0",
-            layer(spec, spec.width, spec.hidden,
-                  spec.gelu ? Activation::none : Activation::relu)),
+            layer(spec, spec.width, spec.hidden, spec.gelu ? Activation::none : Activation::relu)),
       mlp1_(group, name + ".mlp.1", layer(spec, spec.hidden, spec.width)) {}
 
 Tensor TransformerBlock::operator()(Tensor x, Tensor mask, const Queries& queries,

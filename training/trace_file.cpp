@@ -108,6 +108,18 @@ nlohmann::json layer_sizes(const TensorFile& trace) {
     return sizes;
 }
 
+// The sizes that Decision Transformer takes from the shapes of init/.
+void apply_shapes(const TensorFile& trace, algorithms::Recipe& recipe) {
+    const auto take = [&](const char* setting, const char* tensor) {
+        const auto found = trace.tensors.find(tensor);
+        if (found == trace.tensors.end() || found->second.shape.empty()) return;
+        recipe.settings().set(setting, fmt::format("{}", found->second.shape[0]));
+    };
+    take("timestep_rows", "init/embed_timestep.weight");
+    take("embedding_dim", "init/embed_norm.weight");
+    take("mlp_dim", "init/blocks.0.mlp.0.weight");
+}
+
 // Sets what the hyperparameters say; returns the keys that are not settings of the algorithm.
 std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
                                                algorithms::Recipe& recipe) {
@@ -131,18 +143,6 @@ std::vector<std::string> apply_hyperparameters(const TensorFile& trace,
         recipe.settings().set("layer_sizes", layer_sizes(trace).dump());
     }
     return ignored;
-}
-
-// The sizes that Decision Transformer takes from the shapes of init/.
-void apply_shapes(const TensorFile& trace, algorithms::Recipe& recipe) {
-    const auto take = [&](const char* setting, const char* tensor) {
-        const auto found = trace.tensors.find(tensor);
-        if (found == trace.tensors.end() || found->second.shape.empty()) return;
-        recipe.settings().set(setting, fmt::format("{}", found->second.shape[0]));
-    };
-    take("timestep_rows", "init/embed_timestep.weight");
-    take("embedding_dim", "init/embed_norm.weight");
-    take("mlp_dim", "init/blocks.0.mlp.0.weight");
 }
 
 const std::set<std::string> kColumns{"observations", "actions"};

@@ -148,9 +148,10 @@ Tensor interleave(const std::vector<Tensor>& parts) {
 
 Tensor every_row(Tensor x, std::int64_t first, std::int64_t stride) {
     if (x.shape().rank() != 2 || first < 0 || first >= stride || x.shape()[0] % stride != 0) {
-        throw Error(fmt::format("[every_row] expected x (N, D) with N a multiple of the stride and "
-                                "0 <= first < stride, got {}, {} and {}",
-                                to_string(x.shape()), first, stride));
+        throw Error(
+            fmt::format("[every_row] expected x (N, D) with N a multiple of the stride and "
+                        "0 <= first < stride, got {}, {} and {}",
+                        to_string(x.shape()), first, stride));
     }
     if (stride == 1) return x;
     const std::int64_t n = x.shape()[0] / stride, width = x.shape()[1];
