@@ -141,12 +141,10 @@ int self_test(const std::string& path) {
     const training::LoadedPolicy policy = training::LoadedPolicy::from_file(path);
     training::PolicyContext context(policy);
     const float largest = context.self_test();
-    fmt::print(
-        "{}: {} of kind {}, {} golden observations, largest difference {:.1e} "
-        "({} kernel)\n",
-        path, paint("ok", Tone::good), policy.info().kind,
-        grouped(static_cast<std::int64_t>(policy.info().golden_rows)), largest,
-        policy.info().kernel);
+    fmt::print("{}: {}, {} golden observations, largest difference {:.1e} ({}, {} kernel)\n", path,
+               paint("ok", Tone::good),
+               grouped(static_cast<std::int64_t>(policy.info().golden_rows)), largest,
+               policy.info().kind, policy.info().kernel);
     return 0;
 }
 
