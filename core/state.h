@@ -31,11 +31,13 @@ struct Buffer {
 // How a parameter gets its first values; fan_in is the last dimension of a weight.
 enum class Initializer : std::uint8_t {
     zeros,
-    ones,
+    ones,             // gain times one
     pytorch_default,  // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): torch.nn.Linear, weight and bias
     orthogonal,       // semi-orthogonal rows or columns times gain (Saxe et al. 2014)
     xavier,           // U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)
     normal,           // N(0, gain^2)
+    uniform,          // U(-gain, gain)
+    fan_out,          // U(-gain/sqrt(fan_out), gain/sqrt(fan_out)): rlkit's hidden layers
 };
 
 struct ParameterSpec {

@@ -213,11 +213,12 @@ void Run::writing(Work work) const {
 }
 
 void Run::refuse_metric(const std::string& name, double value, std::int64_t update) const {
+    const std::string advice = session_.algorithm().advice(name);
     throw Error(
-        fmt::format("[train] expected finite metrics, got {} = {} in update {}; {}. Lower the "
+        fmt::format("[train] expected finite metrics, got {} = {} in update {}; {}. {}{}Lower the "
                     "learning rates, look at the data with `drydock data info`, or run again "
                     "with --check-numerics, which names the first node that goes wrong",
-                    name, value, update, kept()));
+                    name, value, update, kept(), advice, advice.empty() ? "" : " "));
 }
 
 void Run::write_metrics() {

@@ -391,6 +391,95 @@ std::vector<OpCase> loss_cases() {
     };
 }
 
+// -log softmax(logits)[choice] of the rows of (4, 3).
+Values cross_entropies(const In& in) {
+    constexpr int kChoices[] = {2, 0, 1, 2};
+    Values y;
+    for (int n = 0; n < 4; ++n) {
+        double sum = 0;
+        for (int k = 0; k < 3; ++k) sum += std::exp(in[0][u(n * 3 + k)]);
+        y.push_back(std::log(sum) - in[0][u(n * 3 + kChoices[n])]);
+    }
+    return y;
+}
+
+// 2, 0, 1, 2, made of what a graph has.
+Tensor four_choices(Graph& g) {
+    return concat({fill(g, {1}, 2.0), arange(g, 2), fill(g, {1}, 2.0)}, 0);
+}
+
+double huber_of(double x, double threshold) {
+    const double size = std::fabs(x);
+    return size <= threshold ? 0.5 * x * x : threshold * (size - 0.5 * threshold);
+}
+
+Values quantile_losses(const In& in) {
+    constexpr int N = 3, M = 4, L = 5;
+    double sum = 0;
+    for (int n = 0; n < N; ++n) {
+        for (int l = 0; l < L; ++l) {
+            for (int m = 0; m < M; ++m) {
+                const double error = in[1][u(n * L + l)] - in[0][u(n * M + m)];
+                const double tau = (m + 0.5) / M;
+                sum += std::fabs(tau - (error < 0 ? 1 : 0)) * huber_of(error, 0.7) / 0.7;
+            }
+        }
+    }
+    return {sum / (N * L)};
+}
+
+std::vector<OpCase> distribution_cases() {
+    std::vector<OpCase> cases{
+        scalar(
+            "log of tanh's derivative", [](Tensor x) { return log_tanh_derivative(x); },
+            [](double x) { return std::log(4.0) - 2 * x - 2 * std::log1p(std::exp(-2 * x)); }, -9.0,
+            9.0),
+        scalar(
+            "atanh", [](Tensor x) { return atanh(x, 1e-6); },
+            [](double x) { return std::atanh(x); }, -0.95, 0.95),
+        scalar(
+            "huber", [](Tensor x) { return huber(x, 0.7); },
+            [](double x) { return huber_of(x, 0.7); }),
+    };
+    cases.push_back({"cross entropy",
+                     {{{4, 3}}},
+                     [](Graph& g, const T& t) { return cross_entropy(t[0], four_choices(g)); },
+                     cross_entropies});
+    cases.push_back({"pick, of rows",
+                     {{{4, 3, 2}}},
+                     [](Graph& g, const T& t) { return pick(t[0], four_choices(g)); },
+                     [](const In& in) {
+                         constexpr int kChoices[] = {2, 0, 1, 2};
+                         Values y;
+                         for (int n = 0; n < 4; ++n) {
+                             for (int i = 0; i < 2; ++i)
+                                 y.push_back(in[0][u((n * 3 + kChoices[n]) * 2 + i)]);
+                         }
+                         return y;
+                     }});
+    cases.push_back({"quantile huber loss",
+                     {{{3, 4}}, {{3, 5}}},
+                     [](Graph&, const T& t) { return quantile_huber_loss(t[0], t[1], 0.7); },
+                     quantile_losses});
+    cases.push_back({"argmax, first of equals",
+                     {{{5, 4}}},
+                     [](Graph&, const T& t) { return argmax(minimum(t[0], 0.5)); },
+                     [](const In& in) {
+                         Values y;
+                         for (int n = 0; n < 5; ++n) {
+                             int best = 0;
+                             for (int k = 1; k < 4; ++k) {
+                                 const double x = std::min(in[0][u(n * 4 + k)], 0.5);
+                                 if (x > std::min(in[0][u(n * 4 + best)], 0.5)) best = k;
+                             }
+                             y.push_back(best);
+                         }
+                         return y;
+                     },
+                     false});
+    return cases;
+}
+
 std::vector<OpCase> product_cases() {
     std::vector<OpCase> cases{
         product("matmul", false, false),
@@ -487,8 +576,9 @@ std::vector<OpCase> product_cases() {
 const std::vector<OpCase>& op_cases() {
     static const std::vector<OpCase> cases = [] {
         std::vector<OpCase> all;
-        for (const auto& family : {elementwise_cases(), shape_cases(), reduction_cases(),
-                                   loss_cases(), product_cases(), sequence_cases()}) {
+        for (const auto& family :
+             {elementwise_cases(), shape_cases(), reduction_cases(), loss_cases(),
+              distribution_cases(), product_cases(), sequence_cases()}) {
             all.insert(all.end(), family.begin(), family.end());
         }
         return all;

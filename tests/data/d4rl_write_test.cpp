@@ -165,4 +165,26 @@ TEST_CASE("a full disk gives an error, no leftovers, and leaves the old file alo
     check_same(read_d4rl(folder / "a.hdf5"), d);
 }
 
+TEST_CASE("actions that are choices are written as integers and come back with their number") {
+    const TemporaryFolder folder;
+    Dataset d = flag_dataset("00100", "00001", true);
+    d.actions = {2, 0, 1, 1, 0};
+    d.action_count = 4;
+    const std::string path = folder.file("choices.hdf5");
+    write_d4rl(path, d);
+    const Dataset got = read_d4rl(path);
+    CHECK(got.actions == d.actions);
+    CHECK(got.action_size == 1);
+    CHECK(got.action_count == 4);
+    for (const ColumnFacts& facts : got.raw_facts) {
+        if (facts.name != "actions") continue;
+        CHECK(facts.dtype == "int64");
+        CHECK(facts.shape == std::vector<std::int64_t>{5});
+    }
+    d.actions[3] = 4;
+    CHECK(has_all(message_of([&] { write_d4rl(path, d); }), {"from 0 to 3", "got 4 in row 3"}));
+    d.actions[3] = 0.5f;
+    CHECK(has_all(message_of([&] { write_d4rl(path, d); }), {"whole number", "0.5"}));
+}
+
 }  // namespace drydock::data

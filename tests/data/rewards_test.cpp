@@ -57,6 +57,15 @@ TEST_CASE("minus_one shifts and none leaves alone") {
     CHECK(t.rewards == std::vector<float>{-1, 0});
 }
 
+TEST_CASE("the two transforms of CQL's antmaze") {
+    Transitions t = with_rewards({0, 1}, {0, 1});
+    transform_rewards(t, RewardTransform::times_10_minus_5);
+    CHECK(t.rewards == std::vector<float>{-5, 5});
+    t = with_rewards({0, 1}, {0, 1});
+    transform_rewards(t, RewardTransform::minus_half_times_4);
+    CHECK(t.rewards == std::vector<float>{-2, 2});
+}
+
 TEST_CASE("ranges that do not exist are refused") {
     Transitions open = with_rewards({1, 2}, {0, 0});
     CHECK(has_all(message_of([&] { transform_rewards(open, RewardTransform::return_range, 1000); }),
@@ -70,7 +79,8 @@ TEST_CASE("ranges that do not exist are refused") {
 
 TEST_CASE("transforms have names") {
     for (const auto t : {RewardTransform::none, RewardTransform::return_range,
-                         RewardTransform::trajectory_range, RewardTransform::minus_one}) {
+                         RewardTransform::trajectory_range, RewardTransform::minus_one,
+                         RewardTransform::times_10_minus_5, RewardTransform::minus_half_times_4}) {
         CHECK(parse_reward_transform(name_of(t)) == t);
     }
     CHECK(has_all(message_of([] { parse_reward_transform("plus"); }), {"minus_one", "plus"}));

@@ -271,6 +271,11 @@ TEST_CASE("fill writes its value and nothing else") {
             Guarded<T> y(n);
             run_both_ways(kernel, Fill{dtype_of<T>(), 0.1, n, y.data()}, y);
             check_close(y, oracle::Values(static_cast<std::size_t>(n), T(0.1)), 0);
+            run_both_ways(kernel, Fill{dtype_of<T>(), -2.0, n, y.data(), 0.5}, y);
+            oracle::Values ramp(static_cast<std::size_t>(n));
+            for (std::size_t i = 0; i < ramp.size(); ++i)
+                ramp[i] = -2.0 + 0.5 * static_cast<double>(i);
+            check_close(y, ramp, 0);
         }
     });
 }

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "nn/dropout.h"
 #include "nn/gaussian_actor.h"
+#include "nn/squashed_gaussian_actor.h"
+#include "nn/state_action_critic.h"
 #include "nn/twin_critic.h"
 #include "tests/core/harness.h"
 
@@ -178,6 +180,142 @@ TEST_CASE("a twin critic takes the smaller of two values") {
     }
     CHECK(first > 0);
     CHECK(first < 40);
+}
+
+// The plain network of the same parameters on every (state, action) pair, states repeated.
+TEST_CASE("a critic that encodes states once has the values and gradients of the plain network") {
+    constexpr std::int64_t kStates = 3, kEach = 4, kS = 5, kA = 2;
+    for (const bool encoded : {true, false}) {
+        static std::vector<Values> plain;
+        State s(device(), DType::f64);
+        ParameterGroup& group = s.add_group("critics");
+        ParameterGroup& input = s.add_group("actions");
+        input.add({"actions", {kStates, kEach, kA}, Initializer::zeros});
+        nn::MlpSpec spec;
+        spec.layer_sizes = {kS + kA, 8, 6, 1};
+        const nn::StateActionCritic q(group, "q1", spec, kA);
+        State other(device(), DType::f64);
+        const nn::ScalarMlp same_names(other.add_group("critics"), "q1", spec);
+        for (int i = 0; i < group.count(); ++i) {
+            CHECK(group.spec(i).name == other.groups().front().spec(i).name);
+        }
+        const nn::ScalarMlp mlp(group, "plain", spec);
+        group.initialize(3);
+        for (int i = 0; i < 6; ++i) group.write(i + 6, group.read(i));
+        input.write(0, draw({kStates, kEach, kA}, -1, 1, 5));
+        const BufferId id = s.add_column("o", {kStates, kS},
+                                         std::span<const double>(draw({kStates, kS}, -2, 2, 6)));
+        const BufferId weights = s.add_column(
+            "w", {kStates, kEach}, std::span<const double>(draw({kStates, kEach}, -1, 1, 7)));
+        Graph g(s, {.eager = true});
+        const Tensor o = g.buffer(id), a = g.parameter(input, 0);
+        const Tensor states = broadcast_to(reshape(o, {kStates, 1, kS}), {kStates, kEach, kS});
+        const Tensor pairs = reshape(concat({copy(states), a}, 2), {kStates * kEach, kS + kA});
+        const Tensor slow = reshape(mlp(pairs), {kStates, kEach});
+        const Tensor fast = q(q.encode(o), a);
+        // Both are in the loss, so that every parameter is; one is held at weight zero.
+        const Tensor loss =
+            sum(g.buffer(weights) * (encoded ? fast + 0.0 * slow : slow + 0.0 * fast));
+        g.gradients(loss, group);
+        g.gradients(loss, input);
+        std::vector<Values> got{g.read(encoded ? fast : slow)};
+        const double* all = static_cast<const double*>(s.buffer(group.gradients()).data);
+        for (int i = 0; i < 6; ++i) {
+            const std::int64_t at = group.offset(encoded ? i : i + 6);
+            got.emplace_back(all + at, all + at + group.spec(i).shape.size());
+        }
+        const double* actions = static_cast<const double*>(s.buffer(input.gradients()).data);
+        got.emplace_back(actions, actions + kStates * kEach * kA);
+        if (encoded) {
+            plain = got;
+            continue;
+        }
+        REQUIRE(got.size() == plain.size());
+        for (std::size_t i = 0; i < got.size(); ++i) CHECK(deviation(plain[i], got[i]) < 1e-13);
+    }
+}
+
+TEST_CASE("no state is repeated in memory for its actions") {
+    State s(device());
+    ParameterGroup& group = s.add_group("critics");
+    nn::MlpSpec spec;
+    spec.layer_sizes = {40 + 2, 8, 1};
+    const nn::StateActionCritic q(group, "q1", spec, 2);
+    Graph g(s);
+    const Tensor o = fill(g, {6, 40}, 1.0);
+    g.gradients(sum(q(q.encode(o), fill(g, {6, 30, 2}, 0.5))), group);
+    for (const Value& v : g.program().values) {
+        if (v.storage != Storage::planned) continue;
+        CHECK(v.shape.size() <= 6 * 30 * 8);  // below 6 * 30 * 40
+    }
+    CHECK_THROWS_WITH_AS(q(q.encode(o), fill(g, {5, 30, 2}, 0.5)), doctest::Contains("(5, 30, 2)"),
+                         Error);
+}
+
+struct Squashed {
+    State s{device(), DType::f64};
+    ParameterGroup& group = s.add_group("actor");
+    nn::SquashedGaussianActor actor;
+
+    static nn::SquashedGaussianSpec spec(nn::TanhLogDensity density) {
+        nn::SquashedGaussianSpec out;
+        out.mlp.layer_sizes = {3, 6, 4};
+        out.log_std_offset = -1.0;
+        out.density = density;
+        return out;
+    }
+    explicit Squashed(nn::TanhLogDensity density) : actor(group, group, "actor", spec(density)) {
+        group.initialize(8);
+    }
+    Tensor column(Graph& g, const char* name, const Shape& shape, double size, std::uint64_t seed) {
+        return g.buffer(
+            s.add_column(name, shape, std::span<const double>(draw(shape, -size, size, seed))));
+    }
+};
+
+TEST_CASE("a squashed Gaussian's samples have the density of the change of variables") {
+    for (const auto density : {nn::TanhLogDensity::exact, nn::TanhLogDensity::epsilon}) {
+        Squashed m(density);
+        CHECK(m.group.read(5) == Values{-1.0});
+        CHECK(m.group.spec(4).name == "actor.log_std_multiplier");
+        Graph g(m.s, {.eager = true});
+        const auto head = m.actor.head(m.column(g, "o", {5, 3}, 2, 1));
+        const Tensor noise = m.column(g, "n", {5, 2}, 2, 2);
+        const auto sample = m.actor.sample(head, noise);
+        const Values mean = g.read(head.mean), log_std = g.read(head.log_std), z = g.read(noise);
+        const Values a = g.read(sample.actions), got = g.read(sample.log_prob);
+        const double epsilon = density == nn::TanhLogDensity::exact ? 0.0 : 1e-6;
+        for (std::size_t n = 0; n < 5; ++n) {
+            double want = 0;
+            for (std::size_t j = 2 * n; j < 2 * n + 2; ++j) {
+                const double u = mean[j] + std::exp(log_std[j]) * z[j];
+                CHECK(a[j] == doctest::Approx(std::tanh(u)).epsilon(1e-14));
+                want += -0.5 * z[j] * z[j] - log_std[j] - 0.5 * std::log(2 * std::acos(-1.0)) -
+                        std::log(1 - std::tanh(u) * std::tanh(u) + epsilon);
+            }
+            CHECK(got[n] == doctest::Approx(want).epsilon(1e-10));
+        }
+        // Scoring the very actions gives their density: the argument is not ignored.
+        CHECK(deviation(g.read(m.actor.log_prob(head, sample.actions)), got) < 1e-8);
+        CHECK(deviation(g.read(m.actor.log_prob(head, -sample.actions)), got) > 1e-2);
+        // Actions at the bounds have a finite density.
+        const Tensor bounds = fill(g, {5, 2}, 1.0);
+        for (const double x : g.read(m.actor.log_prob(head, bounds))) CHECK(std::isfinite(x));
+    }
+}
+
+TEST_CASE("many samples of one distribution are those of single draws") {
+    Squashed m(nn::TanhLogDensity::exact);
+    Graph g(m.s, {.eager = true});
+    const auto head = m.actor.head(m.column(g, "o", {4, 3}, 2, 1));
+    const Tensor noise = m.column(g, "n", {4, 3, 2}, 2, 2);
+    const auto many = m.actor.sample(head, noise);
+    CHECK(many.log_prob.shape() == Shape{4, 3});
+    for (std::int64_t i = 0; i < 3; ++i) {
+        const auto one = m.actor.sample(head, reshape(slice(noise, 1, i, i + 1), {4, 2}));
+        CHECK(g.read(one.log_prob) == g.read(slice(many.log_prob, 1, i, i + 1)));
+        CHECK(g.read(one.actions) == g.read(slice(many.actions, 1, i, i + 1)));
+    }
 }
 
 }  // namespace

@@ -153,5 +153,41 @@ TEST_CASE("published files find their rows by the names that they are downloaded
     CHECK(recipe->settings().get("expectile") == "0.9");
 }
 
+data::Dataset cartpole_data() {
+    training::CollectOptions options;
+    options.environment = "cartpole";
+    options.behaviour = "random";
+    options.episodes = 5;
+    options.threads = 1;
+    return training::collect(options);
+}
+
+TEST_CASE("choices stay numbers and reach the recipe; both mismatches are one usage error") {
+    const data::Dataset choices = cartpole_data();
+    CHECK(choices.action_count == 2);
+    const auto cartpole = envs::make_environment("cartpole");
+    for (const char* name : {"discrete-cql", "bc"}) {
+        const auto recipe = algorithms::make_recipe(name);
+        const auto data = prepare_training_data(choices, *recipe, &cartpole->info());
+        CHECK(recipe->common().action_count == 2);
+        CHECK(data.transitions.actions[3] == choices.actions[3]);
+        CHECK(data.actions.high == std::vector<float>{1.0f});
+        CHECK(data.actions.scale == std::vector<float>{1.0f});
+    }
+    const auto iql = algorithms::make_recipe("iql");
+    std::string text = error_of([&] { prepare_training_data(choices, *iql, nullptr); });
+    CHECK(contains(text, "expected actions that are real numbers for iql, got choices among 2"));
+    CHECK(contains(text, "train one of bc, discrete-cql"));
+    const auto discrete = algorithms::make_recipe("discrete-cql");
+    text = error_of([&] { prepare_training_data(testing::pendulum_data(), *discrete, nullptr); });
+    CHECK(contains(text, "expected actions that are choices (an integer column) for discrete-cql"));
+    CHECK(contains(text, "1 real numbers per row"));
+    const auto bc = algorithms::make_recipe("bc");
+    const auto pendulum = envs::make_environment("pendulum");
+    data::Dataset wide = choices;
+    CHECK(contains(error_of([&] { prepare_training_data(wide, *bc, &pendulum->info()); }),
+                   "environment 'pendulum'"));
+}
+
 }  // namespace
 }  // namespace drydock

@@ -1,6 +1,7 @@
 #include "training/trace.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -52,6 +53,74 @@ TEST_CASE("CORL's BC is reproduced in fp32 and in fp64") {
                 CHECK(replay.parameters.size() == 6);
             }
         }
+    }
+}
+
+TEST_CASE("CORL's CQL is reproduced in fp32 and in fp64, with and without Lagrange") {
+    for (const char* name : {"cql", "cql_lagrange", "cql_variants"}) {
+        CAPTURE(name);
+        for (const char* isa : {"", "portable"}) {
+            training::TraceOptions options;
+            options.isa = isa;
+            const TraceReport report =
+                verify_trace(fmt::format("{}/{}.safetensors", DRYDOCK_TRACES, name), options);
+            CHECK(report.algorithm == "cql");
+            CHECK(report.passed);
+            CHECK(report.ignored.empty());
+            REQUIRE(report.replays.size() == 2);
+            for (const auto& replay : report.replays) {
+                CHECK(replay.metrics.size() == 7);
+                // Four critics, the second of the first kind a layer deeper; actor and its scale;
+                // both multipliers.
+                CHECK(replay.parameters.size() ==
+                      (std::string(name) == "cql" ? 2 * (10 + 8) : 4 * 8) + 8 + 2 + 2);
+            }
+        }
+    }
+}
+
+TEST_CASE("a reading of CQL that differs in one point is told from CORL's") {
+    struct Slip {
+        const char *trace, *setting;
+        nlohmann::json value;
+    };
+    const Slip slips[] = {
+        {"cql", "importance_sample", false},
+        {"cql", "alpha_for_actor", "after_step"},
+        {"cql", "critics_for_actor", "after_step"},
+        {"cql", "tanh_log_density", "epsilon"},
+        {"cql", "log_std_scale_learned", false},
+        {"cql", "backup_entropy", true},
+        {"cql", "bc_steps", 1},
+        {"cql_lagrange", "max_target_order", "max_then_min"},
+        {"cql_lagrange", "weighted_action_gap", false},
+        {"cql_lagrange", "alpha_prime_learning_rate", 3e-4},
+        {"cql_variants", "target_update_period", 1},
+    };
+    for (const Slip& slip : slips) {
+        CAPTURE(slip.setting);
+        TensorFile trace =
+            read_tensor_file(fmt::format("{}/{}.safetensors", DRYDOCK_TRACES, slip.trace));
+        auto json = nlohmann::json::parse(trace.metadata["hyperparameters"]);
+        json[slip.setting] = slip.value;
+        trace.metadata["hyperparameters"] = json.dump();
+        CHECK_FALSE(verify_trace(trace).passed);
+    }
+}
+
+TEST_CASE("discrete CQL agrees with another reading of it, by the mean and by quantiles") {
+    for (const char* name : {"discrete_cql", "discrete_cql_quantile"}) {
+        const std::string path = fmt::format("{}/{}.safetensors", DRYDOCK_TRACES, name);
+        const TraceReport report = verify_trace(path);
+        CHECK(report.algorithm == "discrete-cql");
+        CHECK(report.passed);
+        REQUIRE(report.replays.size() == 2);
+        CHECK(report.replays[0].parameters.size() == 12);
+        TensorFile trace = read_tensor_file(path);
+        auto json = nlohmann::json::parse(trace.metadata["hyperparameters"]);
+        json["double_dqn"] = !json["double_dqn"].get<bool>();
+        trace.metadata["hyperparameters"] = json.dump();
+        CHECK_FALSE(verify_trace(trace).passed);
     }
 }
 
