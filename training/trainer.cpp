@@ -62,7 +62,7 @@ class Run {
     const TrainCallbacks& callbacks_;
     std::optional<CsvFile> metrics_file_, evaluations_file_;
     std::vector<double> targets_;  // that evaluations ask for, where the policy looks at returns
-    std::optional<TargetTables> target_tables_;
+    std::optional<TargetTable> target_table_;
     Averages logged_, reported_;
     Clock::time_point begin_, last_report_;
     double seconds_before_ = 0;   // of the processes before this one
@@ -86,7 +86,7 @@ Run::Run(RunParts parts, const TrainCallbacks& callbacks)
     evaluations_file_.emplace(parts_.folder.file("evaluations.csv"), kEvaluationsHeader,
                               earlier.evaluation_rows);
     targets_ = target_returns_of(session_.algorithm().policy(), parts_.data);
-    target_tables_.emplace(parts_.folder, targets_, step(), earlier.evaluations.contains(step()));
+    target_table_.emplace(parts_.folder, targets_, step(), earlier.evaluations.contains(step()));
     for (const double target : targets_) {
         const auto warning = target_warning(target, parts_.data.returns);
         if (warning && callbacks_.notice) callbacks_.notice(*warning);
@@ -241,7 +241,7 @@ void Run::save() {
         // Rows that the checkpoint counts as written must be there after a power cut too.
         metrics_file_->sync();
         evaluations_file_->sync();
-        target_tables_->sync();
+        target_table_->sync();
         save_checkpoint(parts_.folder.file("checkpoint.safetensors"), session_.state(),
                         checkpoint_metadata(parts_), extra);
         saved_step_ = step();
@@ -261,7 +261,7 @@ bool Run::evaluate() {
     try {
         const std::string policy = parts_.folder.file("policy.safetensors");
         // Before the first target: its rows then say that the others' are there.
-        writing([&] { target_tables_->evaluate(policy, options, step()); });
+        writing([&] { target_table_->evaluate(policy, options, step()); });
         if (!targets_.empty()) options.target_return = targets_.front();
         e = evaluate_policy(policy, options);
     } catch (const Stopped&) {  // resume takes it again
