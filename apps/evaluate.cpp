@@ -5,8 +5,11 @@
 
 #include "apps/command.h"
 #include "apps/format.h"
+#include "core/safetensors.h"
 #include "envs/environment.h"
 #include "training/evaluation.h"
+#include "training/loaded_policy.h"
+#include "training/target_returns.h"
 
 namespace drydock::apps {
 namespace {
@@ -15,6 +18,7 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
     std::string policy;
+    std::string targets;
     training::EvaluationOptions evaluation;
     bool verbose = false;
     std::string json;
@@ -36,6 +40,32 @@ std::int64_t count_fallbacks(const training::Evaluation& evaluation) {
     return count;
 }
 
+void warn_of_fallbacks(const training::Evaluation& evaluation) {
+    if (const std::int64_t fallbacks = count_fallbacks(evaluation); fallbacks > 0) {
+        print_warning(
+            fmt::format("{} steps had a value that is not finite: the policy repeated "
+                        "its last action there",
+                        grouped(fallbacks)));
+    }
+}
+
+using Evaluations = std::vector<training::Evaluation>;
+
+// A row for each target return.
+void print_targets(const Evaluations& evaluations) {
+    Table table({">target", ">return", ">score", ">length"});
+    for (const training::Evaluation& e : evaluations) {
+        table.add({number(e.target_return.value_or(0)),
+                   fmt::format("{:.2f} ± {:.2f}", e.return_mean, e.return_std),
+                   e.score_mean
+                       ? fmt::format("{:.1f} ± {:.1f}", *e.score_mean, e.score_std.value_or(0))
+                       : "-",
+                   fmt::format("{:.1f}", e.length_mean)});
+    }
+    fmt::print("\n");
+    table.print();
+}
+
 // `note` says where the references of the score come from.
 void print_page(const std::string& policy, const std::string& note,
                 const training::Evaluation& evaluation) {
@@ -43,8 +73,14 @@ void print_page(const std::string& policy, const std::string& note,
     Facts facts = {
         {"environment", fmt::format("{}, {} episodes of seed {}", evaluation.environment,
                                     grouped(static_cast<std::int64_t>(evaluation.episodes.size())),
-                                    evaluation.seed)},
-        {"return", fmt::format("{:.2f} ± {:.2f}", evaluation.return_mean, evaluation.return_std)}};
+                                    evaluation.seed)}};
+    if (evaluation.target_return) {
+        // A table with a row for each target follows.
+        print_facts(facts);
+        return warn_of_fallbacks(evaluation);
+    }
+    facts.push_back(
+        {"return", fmt::format("{:.2f} ± {:.2f}", evaluation.return_mean, evaluation.return_std)});
     if (evaluation.score_mean) {
         facts.emplace_back("score", fmt::format("{:.1f} ± {:.1f}", *evaluation.score_mean,
                                                 evaluation.score_std.value_or(0)));
@@ -52,12 +88,7 @@ void print_page(const std::string& policy, const std::string& note,
     }
     facts.emplace_back("length", fmt::format("{:.1f} steps", evaluation.length_mean));
     print_facts(facts);
-    if (const std::int64_t fallbacks = count_fallbacks(evaluation); fallbacks > 0) {
-        print_warning(
-            fmt::format("{} steps had a value that is not finite: the policy repeated "
-                        "its last action there",
-                        grouped(fallbacks)));
-    }
+    warn_of_fallbacks(evaluation);
 }
 
 Json json_of(const std::string& policy, const training::Evaluation& evaluation) {
@@ -68,6 +99,7 @@ Json json_of(const std::string& policy, const training::Evaluation& evaluation) 
     for (const training::EpisodeResult& e : evaluation.episodes) {
         episodes.push_back({{"episode", e.episode},
                             {"return", json_number(e.episode_return)},
+                            {"discounted_return", json_number(e.discounted_return)},
                             {"score", optional_number(e.score)},
                             {"length", e.length},
                             {"fallbacks", e.fallbacks}});
@@ -75,6 +107,7 @@ Json json_of(const std::string& policy, const training::Evaluation& evaluation) 
     return {{"policy", policy},
             {"environment", evaluation.environment},
             {"seed", evaluation.seed},
+            {"target_return", optional_number(evaluation.target_return)},
             {"episodes", evaluation.episodes.size()},
             {"return_mean", json_number(evaluation.return_mean)},
             {"return_std", json_number(evaluation.return_std)},
@@ -85,12 +118,44 @@ Json json_of(const std::string& policy, const training::Evaluation& evaluation) 
             {"per_episode", episodes}};
 }
 
+// What to ask the policy for: one entry, which is empty where it does not look at returns.
+std::vector<std::optional<double>> find_targets(const Options& options, const TensorFile& policy) {
+    const std::vector<double> targets = options.targets.empty()
+                                            ? training::target_returns_of(policy)
+                                            : training::parse_target_returns(options.targets);
+    if (targets.empty()) return {std::nullopt};
+    return {targets.begin(), targets.end()};
+}
+
 int evaluate(const Options& options) {
-    const training::Evaluation evaluation =
-        training::evaluate_policy(options.policy, options.evaluation);
-    print_page(options.policy, evaluation.score_note, evaluation);
-    if (options.verbose) print_episodes(evaluation);
-    if (!options.json.empty()) write_json(options.json, json_of(options.policy, evaluation));
+    const std::string path = training::policy_file(options.policy);
+    const std::vector<std::byte> bytes = read_bytes(path);
+    const TensorFile policy = parse_tensor_file(bytes, path);
+    Evaluations evaluations;
+    std::vector<std::string> warnings;
+    for (const std::optional<double>& target : find_targets(options, policy)) {
+        training::EvaluationOptions one = options.evaluation;
+        one.target_return = target;
+        evaluations.push_back(training::evaluate_policy(bytes, path, one));
+        if (!target) continue;
+        const auto warning = training::target_warning(*target, training::data_returns_of(policy));
+        if (warning) warnings.push_back(*warning);
+    }
+    print_page(options.policy, evaluations.front().score_note, evaluations.front());
+    if (evaluations.front().target_return) print_targets(evaluations);
+    for (const std::string& warning : warnings) print_warning(warning);
+    for (const training::Evaluation& evaluation : evaluations) {
+        if (options.verbose) print_episodes(evaluation);
+    }
+    if (!options.json.empty()) {
+        Json facts = json_of(options.policy, evaluations.front());
+        if (evaluations.front().target_return) {
+            for (const training::Evaluation& evaluation : evaluations) {
+                facts["targets"].push_back(json_of(options.policy, evaluation));
+            }
+        }
+        write_json(options.json, facts);
+    }
     return 0;
 }
 
@@ -111,6 +176,10 @@ void add_evaluate(CLI::App& parent, Commands& commands) {
     add_value(*app, "--seed", options->evaluation.seed, "N",
               "seed of the starts: the same seed gives the same episodes")
         ->transform(whole_number(0));
+    add_value(
+        *app, "--target-return", options->targets, "R,...",
+        "returns to ask a decision transformer for, in the environment's units (default: those "
+        "in its file)");
     add_value(*app, "--threads", options->evaluation.threads, "N",
               "threads, 0 for all cores; the results do not depend on it")
         ->transform(whole_number(0));
@@ -119,8 +188,9 @@ void add_evaluate(CLI::App& parent, Commands& commands) {
     app->footer(
         "The score is 100 (return - low) / (high - low) with the environment's two reference "
         "returns;\n± is the standard deviation over the episodes.\n\n"
-        "Example\n"
-        "  drydock evaluate runs/p --environment pendulum --episodes 100 --seed 2");
+        "Examples\n"
+        "  drydock evaluate runs/p --environment pendulum --episodes 100 --seed 2\n"
+        "  drydock evaluate runs/dt --environment hopper --target-return 3600,1800");
     commands.push_back({app, [options] { return evaluate(*options); }});
 }
 

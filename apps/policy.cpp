@@ -24,20 +24,62 @@ std::string range_text(const TensorFile& file, const std::string& name) {
                          : fmt::format("{} to {}", number(*low), number(*high));
 }
 
+using Architecture = nlohmann::json;
+
+std::string text_of(const Architecture& a, const char* member) {
+    return a.at(member).get<std::string>();
+}
+std::int64_t size_of(const Architecture& a, const char* member) {
+    return a.at(member).get<std::int64_t>();
+}
+
+std::string layers_text(const Architecture& a) {
+    return fmt::format("{}",
+                       fmt::join(a.at("layer_sizes").get<std::vector<std::int64_t>>(), " > "));
+}
+
+Facts mlp_facts(const Architecture& a) {
+    return {{"layers", layers_text(a)},
+            {"activation",
+             fmt::format("{}, head {}", text_of(a, "hidden_activation"), text_of(a, "head"))}};
+}
+
+Facts best_of_n_facts(const Architecture& a) {
+    return {{"layers", layers_text(a)},
+            {"activation", text_of(a, "hidden_activation")},
+            {"acts by",
+             fmt::format("the best of {} uniform actions, seed {}", grouped(size_of(a, "samples")),
+                         a.at("seed").get<std::uint64_t>())}};
+}
+
+Facts transformer_facts(const TensorFile& file, const Architecture& a) {
+    return {
+        {"blocks",
+         fmt::format("{} of width {}, {} heads, hidden {}", size_of(a, "layers"),
+                     size_of(a, "embedding_dim"), size_of(a, "heads"), size_of(a, "mlp_dim"))},
+        {"activation", fmt::format("{}, head {}", text_of(a, "activation"), text_of(a, "head"))},
+        {"looks back", fmt::format("{} steps", grouped(size_of(a, "context_length")))},
+        {"episodes", fmt::format("up to {} steps", grouped(size_of(a, "episode_len")))},
+        {"asks for", fmt::format("a return of {}, scaled by {}",
+                                 number(file.tensor("return.target").to_f64().at(0)),
+                                 number(file.tensor("return.scale").to_f64().at(0)))}};
+}
+
 Facts network_facts(const TensorFile& file, const drydock_policy_info& info) {
     // The runtime has accepted the text: its members are there.
-    const auto architecture = nlohmann::json::parse(file.text("architecture"));
-    const auto sizes = architecture.at("layer_sizes").get<std::vector<std::int64_t>>();
-    return {
-        {"kind", fmt::format("{}, schema {}.{}", info.kind, info.schema_major, info.schema_minor)},
-        {"layers", fmt::format("{}", fmt::join(sizes, " > "))},
-        {"activation",
-         fmt::format("{}, head {}", architecture.at("hidden_activation").get<std::string>(),
-                     architecture.at("head").get<std::string>())},
-        {"parameters", grouped(static_cast<std::int64_t>(info.parameters))},
-        {"golden rows", info.golden_rows == 0
-                            ? "none: 'drydock policy selftest' has nothing to compare"
-                            : grouped(static_cast<std::int64_t>(info.golden_rows))}};
+    const auto a = Architecture::parse(file.text("architecture"));
+    const std::string kind = info.kind;
+    Facts facts = {
+        {"kind", fmt::format("{}, schema {}.{}", kind, info.schema_major, info.schema_minor)}};
+    const Facts more = kind == "mlp"         ? mlp_facts(a)
+                       : kind == "best_of_n" ? best_of_n_facts(a)
+                                             : transformer_facts(file, a);
+    facts.insert(facts.end(), more.begin(), more.end());
+    facts.emplace_back("parameters", grouped(static_cast<std::int64_t>(info.parameters)));
+    facts.emplace_back("golden rows", info.golden_rows == 0
+                                          ? "none: 'drydock policy selftest' has nothing to compare"
+                                          : grouped(static_cast<std::int64_t>(info.golden_rows)));
+    return facts;
 }
 
 Facts memory_facts(const Bytes& bytes, const training::LoadedPolicy& policy) {
@@ -52,15 +94,22 @@ Facts memory_facts(const Bytes& bytes, const training::LoadedPolicy& policy) {
 
 void print_interface(const TensorFile& file, const drydock_policy_info& info) {
     print_heading("Observations and actions");
-    print_facts({{"observations", grouped(static_cast<std::int64_t>(info.observation_size))},
-                 {"  mean", range_text(file, "observation.mean")},
-                 {"  deviation", range_text(file, "observation.std")},
-                 {"  clip", range_text(file, "observation.clip")},
-                 {"actions", grouped(static_cast<std::int64_t>(info.action_size))},
-                 {"  low", range_text(file, "action.low")},
-                 {"  high", range_text(file, "action.high")},
-                 {"  scale", range_text(file, "action.scale")},
-                 {"  bias", range_text(file, "action.bias")}});
+    Facts facts = {{"observations", grouped(static_cast<std::int64_t>(info.observation_size))},
+                   {"  mean", range_text(file, "observation.mean")},
+                   {"  deviation", range_text(file, "observation.std")},
+                   {"  clip", range_text(file, "observation.clip")}};
+    if (info.action_count > 0) {
+        facts.emplace_back(
+            "actions", fmt::format("a choice among {}, by its number from 0", info.action_count));
+        return print_facts(facts);
+    }
+    const Facts actions = {{"actions", grouped(static_cast<std::int64_t>(info.action_size))},
+                           {"  low", range_text(file, "action.low")},
+                           {"  high", range_text(file, "action.high")},
+                           {"  scale", range_text(file, "action.scale")},
+                           {"  bias", range_text(file, "action.bias")}};
+    facts.insert(facts.end(), actions.begin(), actions.end());
+    print_facts(facts);
 }
 
 void print_provenance(const TensorFile& file) {
@@ -92,10 +141,10 @@ int self_test(const std::string& path) {
     const training::LoadedPolicy policy = training::LoadedPolicy::from_file(path);
     training::PolicyContext context(policy);
     const float largest = context.self_test();
-    fmt::print("{}: {}, {} golden observations, largest difference {:.1e} ({} kernel)\n", path,
+    fmt::print("{}: {}, {} golden observations, largest difference {:.1e} ({}, {} kernel)\n", path,
                paint("ok", Tone::good),
                grouped(static_cast<std::int64_t>(policy.info().golden_rows)), largest,
-               policy.info().kernel);
+               policy.info().kind, policy.info().kernel);
     return 0;
 }
 

@@ -11,6 +11,7 @@ an algorithm: it imports the classes of a checkout of CORL, which the user suppl
     scripts/make_trace.py --corl corl --algorithm bc --seed 1 --fp64 --check -o bc.safetensors
     scripts/make_trace.py --corl corl --algorithm cql --lagrange --fp64 --check -o cql.safetensors
     scripts/make_trace.py --corl corl --algorithm td3bc --seed 1 --fp64 --check -o td3bc.safetensors
+    scripts/make_trace.py --corl corl --algorithm dt --seed 1 --fp64 --check -o dt.safetensors
 """
 
 import argparse
@@ -26,10 +27,16 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
+import trace_dt
+
 # What `drydock verify` allows: the metrics, then the parameters of a run.
 TOLERANCES = {"fp32": (1e-4, 5e-3), "fp64": (1e-10, 1e-6)}
 # A committed trace must leave room for other machines: the check demands this share of a tolerance.
 CHECK_SHARE = 0.25
+
+
+# What CORL imports for its training loops alone.
+UNUSED_PACKAGES = ("d4rl", "gym", "pyrallis", "tqdm", "tqdm.auto", "wandb")
 
 
 def load_corl(checkout, name):
@@ -41,7 +48,7 @@ def load_corl(checkout, name):
         sys.exit(f"make_trace: expected CORL's {path}; pass --corl the root of a CORL checkout")
     spec = importlib.util.spec_from_file_location(f"corl_{name}", path)
     module = importlib.util.module_from_spec(spec)
-    stubs = {package: mock.MagicMock() for package in ("d4rl", "gym", "pyrallis", "wandb")}
+    stubs = {package: mock.MagicMock() for package in UNUSED_PACKAGES}
     with mock.patch.dict(sys.modules, {**stubs, spec.name: module}):
         spec.loader.exec_module(module)
     return module
@@ -732,7 +739,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--corl", metavar="DIR", help="root of a checkout of CORL; discrete-cql needs none")
-    add("--algorithm", choices=sorted(RUNS), default="iql")
+    add("--algorithm", choices=sorted([*RUNS, "dt"]), default="iql")
     add("--seed", type=int, default=0, help="draws the data, the parameters and the batches")
     add("--steps", type=int, default=40, help="updates to record")
     add("--batch", type=int, default=16)
@@ -753,6 +760,7 @@ def parse_arguments():
     add_cql_arguments(parser.add_argument_group("cql").add_argument)
     add("--max-steps", type=int, help="horizon of the actor's cosine; default: --steps")
     add("--warm-up", type=int, default=300, metavar="N", help="fast updates before the recording")
+    trace_dt.add_arguments(add)
     add("--fp64", action="store_true", help="add expect64/ and final64/")
     add("--fp32-masks", action="store_true", help="leave CORL's .float() alone in the fp64 run")
     add("--check", action="store_true", help="fail unless other summation orders agree well")
@@ -768,7 +776,10 @@ def parse_arguments():
 def main():
     torch.set_num_threads(1)  # the file must not depend on the machine's number of cores
     options = parse_arguments()
-    tensors, metadata, good = record(options)
+    if options.algorithm == "dt":
+        tensors, metadata, good = trace_dt.record(sys.modules[__name__], options)
+    else:
+        tensors, metadata, good = record(options)
     if not good:
         sys.exit(f"make_trace: {options.output} not written: the run is badly conditioned, its own "
                  f"rounding uses over {CHECK_SHARE:.0%} of a tolerance; take another --seed")

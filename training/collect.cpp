@@ -188,6 +188,7 @@ class Collector {
                                     observation_.end());
             out.actions.insert(out.actions.end(), action_.begin(), action_.end());
             const envs::StepResult step = environment_->step(action_, observation_);
+            hand_.observe_reward(step.reward);
             out.rewards.push_back(static_cast<float>(step.reward));
             out.next_observations.insert(out.next_observations.end(), observation_.begin(),
                                          observation_.end());

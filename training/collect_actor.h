@@ -58,6 +58,10 @@ class CollectHand {
     void begin(std::uint64_t episode);
     // The action of the episode's next step; true where the policy fell back.
     bool act(std::span<const float> observation, std::span<float> action);
+    // The reward of that action, for a policy that looks at returns.
+    void observe_reward(double reward) {
+        if (context_) context_->observe_reward(reward);
+    }
 
   private:
     const CollectActor& actor_;

@@ -37,7 +37,11 @@ Run::Run(RunParts parts, TrainCallbacks callbacks)
     evaluations_file_.emplace(parts_.folder.file("evaluations.csv"), kEvaluationsHeader,
                               earlier.evaluation_rows);
     targets_ = target_returns_of(session_.algorithm().policy(), parts_.data);
-    target_tables_.emplace(parts_.folder, targets_, step(), earlier.evaluations.contains(step()));
+    target_table_.emplace(parts_.folder, targets_, step(), earlier.evaluations.contains(step()));
+    for (const double target : targets_) {
+        const auto warning = target_warning(target, parts_.data.returns);
+        if (warning && callbacks_.notice) callbacks_.notice(*warning);
+    }
     result_.started_at = result_.steps = step();
     result_.out = parts_.folder.path();
     if (parts_.earlier) take_over(earlier);
@@ -209,7 +213,7 @@ void Run::save() {
         // Rows that the checkpoint counts as written must be there after a power cut too.
         metrics_file_->sync();
         evaluations_file_->sync();
-        target_tables_->sync();
+        target_table_->sync();
         save_checkpoint(parts_.folder.file("checkpoint.safetensors"), session_.state(),
                         checkpoint_metadata(parts_), extra);
         saved_step_ = step();
@@ -236,7 +240,7 @@ bool Run::evaluate() {
     try {
         const std::string policy = parts_.folder.file("policy.safetensors");
         // Before the first target: its rows then say that the others' are there.
-        writing([&] { target_tables_->evaluate(policy, options, step()); });
+        writing([&] { target_table_->evaluate(policy, options, step()); });
         e = evaluate_policy(policy, options);
     } catch (const Stopped&) {  // resume takes it again
         evaluation_stopped_ = true;

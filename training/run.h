@@ -71,7 +71,7 @@ class Run {
     TrainCallbacks callbacks_;
     std::optional<CsvFile> metrics_file_, evaluations_file_;
     std::vector<double> targets_;  // that evaluations ask for, where the policy looks at returns
-    std::optional<TargetTables> target_tables_;
+    std::optional<TargetTable> target_table_;
     Averages logged_, reported_;
     Clock::time_point begin_, last_report_;
     double seconds_before_ = 0;   // of the processes before this one

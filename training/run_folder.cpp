@@ -22,9 +22,13 @@ namespace {
 namespace fs = std::filesystem;
 
 // config.toml, which makes a folder a run's, is the first.
-constexpr const char* kFiles[] = {"config.toml",        "metrics.csv",
-                                  "evaluations.csv",    "checkpoint.safetensors",
-                                  "policy.safetensors", "result.json"};
+constexpr const char* kFiles[] = {"config.toml",
+                                  "metrics.csv",
+                                  "evaluations.csv",
+                                  "target_evaluations.csv",
+                                  "checkpoint.safetensors",
+                                  "policy.safetensors",
+                                  "result.json"};
 constexpr const char* kAside = ".earlier";
 // A process that was killed a moment ago may still be going away.
 constexpr int kLockTries = 60;

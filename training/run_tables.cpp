@@ -86,11 +86,15 @@ std::int64_t step_of(const std::string& row, const std::string& path) {
                     path, row));
 }
 
+std::string evaluation_row(std::int64_t step, const Evaluation& evaluation,
+                           const EpisodeResult& r) {
+    return fmt::format("{},{},{},{},{},{}", step, r.episode, evaluation.seed, r.episode_return,
+                       r.length, r.score ? fmt::format("{}", *r.score) : "");
+}
+
 void add_rows(CsvFile& file, std::int64_t step, const Evaluation& evaluation) {
     for (const EpisodeResult& r : evaluation.episodes) {
-        file.add(fmt::format("{},{},{},{},{},{}", step, r.episode, evaluation.seed,
-                             r.episode_return, r.length,
-                             r.score ? fmt::format("{}", *r.score) : ""));
+        file.add(evaluation_row(step, evaluation, r));
     }
 }
 

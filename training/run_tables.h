@@ -41,6 +41,9 @@ std::vector<std::string> read_rows(const std::string& path);
 std::int64_t step_of(const std::string& row, const std::string& path);
 
 constexpr const char* kEvaluationsHeader = "step,episode,seed,return,length,score";
+// The row of one episode.
+std::string evaluation_row(std::int64_t step, const Evaluation& evaluation,
+                           const EpisodeResult& episode);
 void add_rows(CsvFile& file, std::int64_t step, const Evaluation& evaluation);
 
 // The evaluations that the rows of an evaluations.csv hold, by update, to the same bits. Throws

@@ -74,30 +74,32 @@ std::optional<std::string> target_warning(double target,
         target, data->low, data->high);
 }
 
-TargetTables::TargetTables(const RunFolder& folder, const std::vector<double>& targets,
-                           std::int64_t step, bool whole) {
-    for (std::size_t i = 1; i < targets.size(); ++i) {
-        const std::string path = folder.file(fmt::format("evaluations_{}.csv", targets[i]).c_str());
-        std::vector<std::string> rows = read_rows(path);
-        std::erase_if(rows, [&](const std::string& row) {
-            const std::int64_t at = step_of(row, path);
-            return at > step || (at == step && !whole);
-        });
-        targets_.push_back(targets[i]);
-        files_.emplace_back(path, kEvaluationsHeader, rows);
+TargetTable::TargetTable(const RunFolder& folder, const std::vector<double>& targets,
+                         std::int64_t step, bool whole) {
+    if (targets.size() < 2) return;
+    targets_.assign(targets.begin() + 1, targets.end());
+    const std::string path = folder.file("target_evaluations.csv");
+    std::vector<std::string> rows = read_rows(path);
+    std::erase_if(rows, [&](const std::string& row) {
+        const std::int64_t at = step_of(row, path);
+        return at > step || (at == step && !whole);
+    });
+    file_.emplace(path, std::string(kEvaluationsHeader) + ",target", rows);
+}
+
+void TargetTable::evaluate(const std::string& policy, EvaluationOptions options,
+                           std::int64_t step) {
+    for (const double target : targets_) {
+        options.target_return = target;
+        const Evaluation evaluation = evaluate_policy(policy, options);
+        for (const EpisodeResult& episode : evaluation.episodes) {
+            file_->add(fmt::format("{},{}", evaluation_row(step, evaluation, episode), target));
+        }
     }
 }
 
-void TargetTables::evaluate(const std::string& policy, EvaluationOptions options,
-                            std::int64_t step) {
-    for (std::size_t i = 0; i < targets_.size(); ++i) {
-        options.target_return = targets_[i];
-        add_rows(files_[i], step, evaluate_policy(policy, options));
-    }
-}
-
-void TargetTables::sync() {
-    for (CsvFile& file : files_) file.sync();
+void TargetTable::sync() {
+    if (file_) file_->sync();
 }
 
 }  // namespace drydock::training

@@ -30,13 +30,13 @@ std::optional<std::string> target_warning(double target, const std::optional<Epi
 // The range that a policy file names.
 std::optional<EpisodeReturns> data_returns_of(const TensorFile& policy);
 
-// Evaluations at further targets than the first, each target with a table of its own beside
-// evaluations.csv: evaluations_TARGET.csv, with the same columns.
-class TargetTables {
+// Evaluations at further targets than the first: target_evaluations.csv, with the columns of
+// evaluations.csv and the target behind them. There is no file where there is no further target.
+class TargetTable {
   public:
     // Keeps the rows of updates below `step`, and those of `step` itself where `whole`.
-    TargetTables(const RunFolder& folder, const std::vector<double>& targets, std::int64_t step,
-                 bool whole);
+    TargetTable(const RunFolder& folder, const std::vector<double>& targets, std::int64_t step,
+                bool whole);
 
     // Evaluates at each target and adds the rows. The options' target is not read.
     void evaluate(const std::string& policy, EvaluationOptions options, std::int64_t step);
@@ -44,7 +44,7 @@ class TargetTables {
 
   private:
     std::vector<double> targets_;  // but for the first
-    std::vector<CsvFile> files_;
+    std::optional<CsvFile> file_;
 };
 
 }  // namespace drydock::training
