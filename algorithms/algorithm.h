@@ -17,7 +17,7 @@ namespace drydock::algorithms {
 // that does not read outcomes.
 struct Batch {
     Tensor observations;       // (B, S), normalised
-    Tensor actions;            // (B, A), in [-1, 1]; in a trace as recorded
+    Tensor actions;            // (B, A), in [-1, 1]; in a trace as recorded; choices: (B, 1)
     Tensor rewards;            // (B)
     Tensor next_observations;  // (B, S), normalised
     Tensor terminals;          // (B), 1 where no value follows
@@ -91,7 +91,8 @@ class Algorithm {
     virtual void record(Graph& graph, const Batch& batch, std::size_t variant) = 0;
     virtual std::size_t variants() const { return 1; }
     virtual std::size_t variant_at(std::int64_t) const { return 0; }
-    // Appends the actions that evaluation takes: (N, S) normalised -> (N, A) in [-1, 1].
+    // Appends the actions that evaluation takes: (N, S) normalised -> (N, A) in [-1, 1], or the
+    // number of a choice (N, 1).
     virtual Tensor act(Graph& graph, Tensor observations) = 0;
     // The same of an algorithm that reads windows, for every step of windows: (B, K, A). The action
     // of a step depends on nothing behind its observation. Throws Error where act() is the one.
@@ -109,6 +110,9 @@ class Recipe {
     virtual const char* name() const = 0;
     virtual CommonSettings& common() = 0;
     Settings& settings() { return settings_; }
+    // Whether the data's actions may be real numbers, and choices among action_count.
+    virtual bool takes_real_actions() const { return true; }
+    virtual bool takes_choices() const { return false; }
     // False: rewards, next observations and terminals play no part in the update.
     virtual bool reads_outcomes() const { return true; }
     // Windows of episodes instead of transitions, and which.
@@ -119,7 +123,8 @@ class Recipe {
     // row where the preset has rows. Returns a sentence that says which row was taken, or that none
     // matched. Throws Error (usage) for an unknown preset.
     std::string apply_preset(const std::string& preset, const std::string& dataset);
-    // Fills sizes that depend on the data: layer_sizes that were not set.
+    // Fills sizes that depend on the data: layer_sizes that were not set. Where actions are
+    // choices, common().action_count says among how many.
     virtual void fit(std::int64_t observation_size, std::int64_t action_size) = 0;
     // Adds groups and networks to `state`. The recipe must be fitted. The settings are copied.
     virtual std::unique_ptr<Algorithm> make(State& state) const = 0;

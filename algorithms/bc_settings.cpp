@@ -17,6 +17,7 @@ class BcRecipe final : public Recipe {
     const char* name() const override { return "bc"; }
     CommonSettings& common() override { return s_.common; }
     bool reads_outcomes() const override { return false; }
+    bool takes_choices() const override { return true; }
     void fit(std::int64_t observation_size, std::int64_t action_size) override;
     std::unique_ptr<Algorithm> make(State& state) const override { return make_bc(state, s_); }
 
@@ -87,6 +88,8 @@ void BcRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
             "null for both",
             ErrorKind::usage);
     }
+    const std::int64_t count = s_.common.action_count;
+    if (count > 0) action_size = count;
     fit_layer_sizes(
         s_.networks,
         {{"actor", observation_size, action_size,

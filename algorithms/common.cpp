@@ -25,7 +25,11 @@ void add_common_settings(Settings& settings, CommonSettings& common) {
     settings.add("observation_epsilon", &common.observation_epsilon,
                  "added to the deviation of every dimension", {0, 1e6});
     settings.add("reward_transform", &common.reward_transform, "what is done to the rewards",
-                 {0, 0, false, {"none", "return_range", "trajectory_range", "minus_one"}});
+                 {0,
+                  0,
+                  false,
+                  {"none", "return_range", "trajectory_range", "minus_one", "times_10_minus_5",
+                   "minus_half_times_4"}});
     settings.add("action_clip", &common.action_clip,
                  "largest size of the data's actions, once mapped into [-1, 1]",
                  {0, 1, false, {}, 1.0});
@@ -90,6 +94,10 @@ OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
 void add_network_settings(Settings& settings, NetworkSettings& networks, const std::string& names) {
     settings.add("initializer", &networks.initializer, "first values of all networks",
                  {0, 0, false, {"pytorch_default", "orthogonal", "xavier"}});
+    add_layer_sizes(settings, networks, names);
+}
+
+void add_layer_sizes(Settings& settings, NetworkSettings& networks, const std::string& names) {
     settings.add("layer_sizes", &networks.layer_sizes, "sizes by network: " + names, {0, 0});
 }
 

@@ -32,6 +32,8 @@ struct CommonSettings {
     // Bound of Batch::actions; no setting. Training maps the data's actions into [-1, 1]; a trace
     // holds the environment's, up to max_action.
     double batch_action_bound = 1.0;
+    // Of the data, as data::Dataset has it; no setting. 0: actions are real numbers.
+    std::int64_t action_count = 0;
 };
 void add_common_settings(Settings& settings, CommonSettings& common);
 // The choice of trajectories, for algorithms that imitate.
@@ -59,6 +61,8 @@ struct NetworkSettings {
 };
 // `names` lists the networks for the help text: "q1, q2, v, actor".
 void add_network_settings(Settings& settings, NetworkSettings& networks, const std::string& names);
+// layer_sizes alone, for an algorithm whose networks do not share an initializer.
+void add_layer_sizes(Settings& settings, NetworkSettings& networks, const std::string& names);
 
 // A network's first and last layer.
 struct NetworkEnds {

@@ -2,6 +2,8 @@
 
 #include "algorithms/algorithm.h"
 #include "algorithms/bc.h"
+#include "algorithms/cql.h"
+#include "algorithms/discrete_cql.h"
 #include "algorithms/dt.h"
 #include "algorithms/iql.h"
 #include "algorithms/td3bc.h"
@@ -17,10 +19,9 @@ struct Registered {
 
 // One line per algorithm.
 constexpr Registered kAlgorithms[] = {
-    {"iql", make_iql_recipe},
-    {"bc", make_bc_recipe},
-    {"td3bc", make_td3bc_recipe},
-    {"dt", make_dt_recipe},
+    {"iql", make_iql_recipe},     {"bc", make_bc_recipe},
+    {"cql", make_cql_recipe},     {"discrete-cql", make_discrete_cql_recipe},
+    {"td3bc", make_td3bc_recipe}, {"dt", make_dt_recipe},
 };
 
 }  // namespace

@@ -27,6 +27,17 @@ training::TrainOptions describe_run(const training::ResumeOptions& resume) {
 
 int go_on(training::ResumeOptions resume) {
     while (resume.folder.size() > 1 && resume.folder.ends_with('/')) resume.folder.pop_back();
+    const std::vector<std::string> seeds = training::seed_folders(resume.folder);
+    if (!seeds.empty()) {
+        training::ResumeOptions first = resume;
+        first.folder = seeds.front();
+        training::TrainOptions options = describe_run(first);
+        options.out = resume.folder;
+        return show_seeds(options, std::ssize(seeds),
+                          [&](const training::TrainCallbacks& callbacks) {
+                              return training::resume_seeds(resume, callbacks);
+                          });
+    }
     const training::TrainOptions options = describe_run(resume);
     return show_run(options, [&](const training::TrainCallbacks& callbacks) {
         return training::resume(resume, callbacks);
@@ -38,7 +49,8 @@ int go_on(training::ResumeOptions resume) {
 void add_resume(CLI::App& parent, Commands& commands) {
     auto options = std::make_shared<training::ResumeOptions>();
     CLI::App* app = parent.add_subcommand("resume", "go on with a run that was ended");
-    app->add_option("DIR", options->folder, "run folder that `drydock train` left")
+    app->add_option("DIR", options->folder,
+                    "run folder that `drydock train` left, or the folder of its --seeds")
         ->type_name("")
         ->required()
         ->group("Arguments");

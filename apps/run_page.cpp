@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "apps/format.h"
@@ -29,15 +30,16 @@ std::string describe(const Evaluation& evaluation) {
     return text + fmt::format("  {} episodes", evaluation.episodes.size());
 }
 
-void show(ProgressLine& line, const Progress& progress) {
+// `seed` begins the lines where there are several.
+void show(ProgressLine& line, const Progress& progress, const std::string& seed = "") {
     if (progress.evaluated && progress.evaluation != nullptr) {
-        line.print_line(fmt::format("  update {:>{}}  {}", grouped(progress.step),
+        line.print_line(fmt::format("  {}update {:>{}}  {}", seed, grouped(progress.step),
                                     grouped(progress.steps).size(),
                                     describe(*progress.evaluation)));
     }
-    std::string detail;
+    std::string detail = seed.empty() ? "" : "  " + seed;
     if (progress.evaluation != nullptr && progress.evaluation->score_mean) {
-        detail = fmt::format("  score {:.1f}", *progress.evaluation->score_mean);
+        detail += fmt::format("  score {:.1f}", *progress.evaluation->score_mean);
     }
     for (const auto& [name, value] : progress.metrics) {
         detail += fmt::format("  {} {:.4g}", name, value);
@@ -93,30 +95,82 @@ void print_summary(const TrainOptions& options, const TrainResult& result) {
     print_next(options, result.stopped);
 }
 
-void print_top(const TrainOptions& options) {
+void print_top(const TrainOptions& options, const std::string& seeds) {
     print_heading(fmt::format("{} on {}", options.algorithm, options.dataset));
-    print_facts({{"updates", fmt::format("{}, seed {}", grouped(options.steps), options.seed)},
+    print_facts({{"updates", fmt::format("{}, {}", grouped(options.steps), seeds)},
                  {"run folder", options.out}});
+}
+
+void print_seed(const training::SeedResult& seed) {
+    if (!seed.error.empty()) {
+        fmt::print("  {:>6}  {}\n", seed.seed, paint(wrap(seed.error, 88, 10), Tone::strong));
+        return;
+    }
+    std::string text =
+        fmt::format("  {:>6}  {:>10} updates", seed.seed, grouped(seed.result.steps));
+    if (seed.result.last) text += "  " + describe(*seed.result.last);
+    fmt::print("{}\n", text);
+}
+
+void print_seeds_summary(const training::SeedsResult& result, std::int64_t seeds) {
+    print_heading(result.stopped ? "Stopped early" : "Done");
+    fmt::print("  {:>6}\n", "seed");
+    for (const training::SeedResult& seed : result.seeds) print_seed(seed);
+    if (result.mean) {
+        const std::string error = result.standard_error ? fmt::format(" ± {:.2f} (standard error)",
+                                                                      *result.standard_error)
+                                                        : "";
+        fmt::print("\n  {} of the last evaluations, mean of {} seeds: {}{}\n",
+                   result.scores ? "score" : "return", seeds,
+                   paint(fmt::format("{:.2f}", *result.mean), Tone::strong), error);
+    }
+    print_heading(result.out + "/");
+    print_facts({{"seed-K/", "a run folder for each seed, as a run of its own would have left"},
+                 {"seeds.json", "what stands above, for programs"}});
+    if (!result.stopped) return;
+    print_heading("Next");
+    fmt::print("  drydock resume {}\n", result.out);
+}
+
+// Callbacks that print the heading before the first notice, progress, and stop on Ctrl-C.
+training::TrainCallbacks page(ProgressLine& line, const TrainOptions& options,
+                              const std::string& seeds, bool several) {
+    training::TrainCallbacks callbacks;
+    callbacks.progress = [&line, several](const Progress& progress) {
+        show(line, progress, several ? fmt::format("seed {}  ", progress.seed) : "");
+    };
+    callbacks.notice = [&line, &options, seeds, started = false](const std::string& text) mutable {
+        if (!started) print_top(options, seeds);
+        started = true;
+        line.print_line("  " + wrap(text, 96, 2));
+    };
+    callbacks.stop = &catch_interrupts(kStopping);
+    return callbacks;
 }
 
 }  // namespace
 
 int show_run(const TrainOptions& options,
              const std::function<TrainResult(const training::TrainCallbacks&)>& work) {
-    bool started = false;
     ProgressLine line(options.steps, "updates");
-    training::TrainCallbacks callbacks;
-    callbacks.progress = [&](const Progress& progress) { show(line, progress); };
-    callbacks.notice = [&](const std::string& text) {
-        if (!started) print_top(options);
-        started = true;
-        line.print_line("  " + wrap(text, 96, 2));
-    };
-    callbacks.stop = &catch_interrupts(kStopping);
-    const TrainResult result = work(callbacks);
+    const TrainResult result =
+        work(page(line, options, fmt::format("seed {}", options.seed), false));
     line.finish();
     print_summary(options, result);
     return result.stopped ? 1 : 0;
+}
+
+int show_seeds(const TrainOptions& options, std::int64_t seeds,
+               const std::function<training::SeedsResult(const training::TrainCallbacks&)>& work) {
+    ProgressLine line(options.steps, "updates");
+    const std::string text = fmt::format("seeds {} to {}", options.seed,
+                                         options.seed + static_cast<std::uint64_t>(seeds) - 1);
+    const training::SeedsResult result = work(page(line, options, text, true));
+    line.finish();
+    print_seeds_summary(result, seeds);
+    const bool failed = std::any_of(result.seeds.begin(), result.seeds.end(),
+                                    [](const training::SeedResult& s) { return !s.error.empty(); });
+    return result.stopped || failed ? 1 : 0;
 }
 
 }  // namespace drydock::apps

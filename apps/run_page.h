@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "training/seeds.h"
 #include "training/trainer.h"
 
 namespace drydock::apps {
@@ -12,5 +13,9 @@ namespace drydock::apps {
 // second kills. Gives the exit status: 1 when the run was stopped early.
 int show_run(const training::TrainOptions& options,
              const std::function<training::TrainResult(const training::TrainCallbacks&)>& work);
+
+// The same for `seeds` seeds in folders of options.out, of which options.seed is the first.
+int show_seeds(const training::TrainOptions& options, std::int64_t seeds,
+               const std::function<training::SeedsResult(const training::TrainCallbacks&)>& work);
 
 }  // namespace drydock::apps

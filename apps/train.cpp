@@ -23,6 +23,7 @@ using training::TrainOptions;
 struct Call {
     TrainOptions options;
     std::string config;
+    std::int64_t seeds = 1;
     std::vector<std::string> settings;
     std::vector<std::function<void(TrainOptions&)>> given;
 };
@@ -81,6 +82,11 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
     member("--seed", &TrainOptions::seed, "N", "of first values, batches and evaluations")
         ->transform(whole_number(0))
         ->group("Run");
+    add_value(
+        app, "--seeds", call->seeds, "N",
+        "train N seeds, from --seed on, as one program: DIR/seed-K each, bit for bit as alone")
+        ->transform(whole_number(1))
+        ->group("Run");
     member("--device", &TrainOptions::device, "NAME", "auto or cpu: this build trains on the CPU")
         ->group("Machine");
     member("--precision", &TrainOptions::precision, "NAME", "fp32")->group("Machine");
@@ -134,9 +140,12 @@ std::pair<std::string, std::string> split_setting(const std::string& text) {
 }
 
 // runs/iql-hopper-medium-v2-0, or with -2, -3, ... where that is taken.
-std::string free_folder(const TrainOptions& options) {
+// Several seeds have their range: runs/iql-hopper-medium-v2-0-to-7.
+std::string free_folder(const TrainOptions& options, std::int64_t seeds) {
     const std::string stem = std::filesystem::path(options.dataset).stem().string();
-    const std::string first = fmt::format("runs/{}-{}-{}", options.algorithm, stem, options.seed);
+    std::string first = fmt::format("runs/{}-{}-{}", options.algorithm, stem, options.seed);
+    if (seeds > 1)
+        first += fmt::format("-to-{}", options.seed + static_cast<std::uint64_t>(seeds) - 1);
     std::string folder = first;
     for (int n = 2; std::filesystem::exists(folder); ++n) folder = fmt::format("{}-{}", first, n);
     return folder;
@@ -163,12 +172,17 @@ TrainOptions resolve(const Call& call) {
                                 options.algorithm),
                     ErrorKind::usage);
     }
-    if (options.out.empty()) options.out = free_folder(options);
+    if (options.out.empty()) options.out = free_folder(options, call.seeds);
     return options;
 }
 
 int train(const Call& call) {
     const TrainOptions options = resolve(call);
+    if (call.seeds > 1) {
+        return show_seeds(options, call.seeds, [&](const training::TrainCallbacks& callbacks) {
+            return training::train_seeds(options, call.seeds, callbacks);
+        });
+    }
     return show_run(options, [&](const training::TrainCallbacks& callbacks) {
         return training::train(options, callbacks);
     });

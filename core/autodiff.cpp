@@ -20,7 +20,7 @@ Tensor scale_by_cotangent(Tensor g, Tensor x) {
     const Value& v = g.value();
     if (v.def >= 0) {
         const Node& node = g.graph().program().node(v.def);
-        if (node.op == Op::fill && node.attributes.p == 1.0) return x;
+        if (node.op == Op::fill && node.attributes.p == 1.0 && node.attributes.q == 0.0) return x;
     }
     return g * x;
 }

@@ -25,7 +25,7 @@ class Device {
   private:
     Device(kernels::Isa isa, int threads);
     kernels::Isa isa_;
-    std::unique_ptr<ThreadPool> pool_;
+    std::shared_ptr<ThreadPool> pool_;  // of all copies
 };
 
 }  // namespace drydock

@@ -80,15 +80,18 @@ void Executable::set_schedule(std::function<std::size_t(std::int64_t)> schedule)
     schedule_ = std::move(schedule);
 }
 
+std::size_t Executable::program_at(std::int64_t step) const {
+    const std::size_t index = schedule_ ? schedule_(step) : 0;
+    if (index < programs_.size()) return index;
+    throw Error(fmt::format("[run] the schedule names program {} at step {}, there are {}", index,
+                            step, programs_.size()));
+}
+
 void Executable::run(std::int64_t n) {
     if (programs_.empty()) throw Error("[run] no program was added to the executable");
     const kernels::Counters& counters = state_.counters();
     for (std::int64_t i = 0; i < n; ++i) {
-        const std::size_t index = schedule_ ? schedule_(counters.step) : 0;
-        if (index >= programs_.size()) {
-            throw Error(fmt::format("[run] the schedule names program {} at step {}, there are {}",
-                                    index, counters.step, programs_.size()));
-        }
+        const std::size_t index = program_at(counters.step);
         const Entry& entry = programs_[index];
         last_run_ = index;
         if (options_.check_numerics || !notes_.empty()) {

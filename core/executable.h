@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,12 @@ class Executable {
     // Replays n updates from where the step counter stands.
     void run(std::int64_t n);
 
+    // Which program runs at a step, and the kernel calls of one.
+    std::size_t program_at(std::int64_t step) const;
+    std::span<const Step> steps(std::size_t index) const { return programs_[index].steps; }
+    std::size_t count() const { return programs_.size(); }
+    State& state() const { return state_; }
+
     // The passed program and its plan, for dumps and tests.
     const Program& program(std::size_t index = 0) const { return programs_[index].program; }
     const Plan& plan(std::size_t index = 0) const { return programs_[index].plan; }
@@ -48,6 +55,7 @@ class Executable {
     void write_profile(const std::string& path) const;
 
   private:
+    friend class ExecutableGroup;
     struct Entry {
         Program program;
         Plan plan;

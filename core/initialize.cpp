@@ -91,6 +91,10 @@ std::vector<double> initial_values(const ParameterSpec& spec, std::uint64_t seed
             return uniform(n, spec.gain * std::sqrt(6.0 / (fan_in + fan_out)), seed, stream);
         case Initializer::normal:
             return normal(n, spec.gain, seed, stream);
+        case Initializer::uniform:
+            return uniform(n, spec.gain, seed, stream);
+        case Initializer::fan_out:
+            return uniform(n, spec.gain / std::sqrt(fan_out), seed, stream);
     }
     return {};
 }

@@ -203,7 +203,7 @@ void CpuLowering::block() {
              RandomFill{out().dtype, static_cast<Distribution>(a.kind), a.p, a.q, a.stream,
                         in_as<Counters>(0), out().shape.size(), out_data()});
     } else {
-        emit(&CpuTable::fill, Fill{out().dtype, a.p, out().shape.size(), out_data()});
+        emit(&CpuTable::fill, Fill{out().dtype, a.p, out().shape.size(), out_data(), a.q});
     }
 }
 

@@ -80,6 +80,11 @@ BufferId State::add_column(const std::string& name, const Shape& shape,
     return id;
 }
 
+BufferId State::share_column(const Buffer& buffer) {
+    check_name(buffer.name);
+    return add_named(buffer.name, buffer.dtype, buffer.shape, buffer.data);
+}
+
 BufferId State::adopt_column(const std::string& name, const Shape& shape,
                              std::vector<float>&& values) {
     if (real_ != DType::f32) {

@@ -31,11 +31,13 @@ struct Buffer {
 // How a parameter gets its first values; fan_in is the last dimension of a weight.
 enum class Initializer : std::uint8_t {
     zeros,
-    ones,
+    ones,             // gain times one
     pytorch_default,  // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): torch.nn.Linear, weight and bias
     orthogonal,       // semi-orthogonal rows or columns times gain (Saxe et al. 2014)
     xavier,           // U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)
     normal,           // N(0, gain^2)
+    uniform,          // U(-gain, gain)
+    fan_out,          // U(-gain/sqrt(fan_out), gain/sqrt(fan_out)): rlkit's hidden layers
 };
 
 struct ParameterSpec {
@@ -135,6 +137,10 @@ class State {
     // aligned for its elements and no further, which is enough for gather_rows. In f64 the values
     // are converted and the vector is freed.
     BufferId adopt_column(const std::string& name, const Shape& shape, std::vector<float>&& values);
+
+    // The memory of another state's buffer under its own name here: columns that several states
+    // read. The other state must outlive this one.
+    BufferId share_column(const Buffer& buffer);
 
     // A new group; the reference stays valid.
     ParameterGroup& add_group(const std::string& name, bool trainable = true);

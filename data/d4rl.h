@@ -3,11 +3,12 @@
 //   observations (N, S)  actions (N, A)  rewards (N) or (N, 1)  terminals (N) or (N, 1)   required
 //   next_observations (N, S)  timeouts (N) or (N, 1)                                      optional
 //
-// Numbers may be of any float or integer type; flags may be bool (the enum that h5py writes),
-// integers or floats, and any value but 0 is true. Everything else in the file (infos/*,
-// metadata/*) is listed in Dataset::raw_facts and not read. Layout and filters are whatever the
-// HDF5 library reads: contiguous, chunked, gzip, shuffle. Known quirks of published files:
-// docs/data.md.
+// Actions that are integers, (N) or (N, 1), are choices among action_count (an attribute of that
+// name, else one more than the largest). Other numbers may be of any float or integer type; flags
+// may be bool (the enum that h5py writes), integers or floats, and any value but 0 is true.
+// Everything else in the file (infos/*, metadata/*) is listed in Dataset::raw_facts and not read.
+// Layout and filters are whatever the HDF5 library reads: contiguous, chunked, gzip, shuffle. Known
+// quirks of published files: docs/data.md.
 //
 // The HDF5 library crashes or hangs on some damaged files. So it reads in processes of their own,
 // one per core for large files, which may open nothing but the file and send what they read to this

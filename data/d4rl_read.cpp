@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <optional>
@@ -23,6 +24,7 @@
 namespace drydock::data {
 namespace {
 
+constexpr std::int64_t kMostActions = 65536;       // to choose from
 constexpr std::uint64_t kParallelBytes = 1 << 22;  // a smaller file is read before a fork pays off
 constexpr int kMostReaders = 4;
 constexpr std::size_t kHashBytes = 1 << 18;  // at once, between two looks at the readers
@@ -162,6 +164,21 @@ void receive_all(std::vector<ChildProcess>& readers, Receiver& receiver, InputFi
     while (!file.hashed()) file.hash_some();
 }
 
+// How many there are to choose from: what the file says, or as many as it shows.
+std::int64_t count_actions(const Dataset& data) {
+    const auto said = data.attributes.find("action_count");
+    if (said != data.attributes.end()) {
+        const std::int64_t count = std::strtoll(said->second.c_str(), nullptr, 10);
+        if (count > 0 && count <= kMostActions) return count;
+    }
+    const float largest = *std::max_element(data.actions.begin(), data.actions.end());
+    if (!(largest < static_cast<float>(kMostActions))) {
+        throw Error(
+            fmt::format("expected integer actions below {}, got {}", kMostActions, largest));
+    }
+    return std::max<std::int64_t>(static_cast<std::int64_t>(largest) + 1, 2);
+}
+
 Dataset read_columns(const std::string& path, const ReadOptions& options, InputFile& file) {
     ReadingTask task;
     task.path = file.name_for_child();
@@ -178,6 +195,7 @@ Dataset read_columns(const std::string& path, const ReadOptions& options, InputF
     receiver.take_facts(readers.front());
     receive_all(readers, receiver, file);
     out.sha256 = file.sha256();
+    if (out.action_count > 0) out.action_count = count_actions(out);
     return out;
 }
 

@@ -92,6 +92,12 @@ void check_matrix(int column, const StoredColumn& stored, std::int64_t& rows, st
     }
 }
 
+// Integers, one per row.
+bool are_choices(const StoredColumn& actions) {
+    return actions.dtype.find("int") != std::string::npos &&
+           (actions.shape.size() == 1 || (actions.shape.size() == 2 && actions.shape[1] == 1));
+}
+
 // (rows) or (rows, 1).
 void check_vector(int column, const StoredColumn& stored, std::int64_t rows) {
     const auto& s = stored.shape;
@@ -116,7 +122,10 @@ void Receiver::check_layout(const StoredFile& file) {
     for (int c = 0; c < kColumns; ++c) {
         const StoredColumn& stored = file.columns[static_cast<std::size_t>(c)];
         if (stored.state == State::absent) continue;
-        if (is_matrix(c)) {
+        if (c == kActions && are_choices(stored)) {
+            check_vector(c, stored, out_.rows);
+            out_.action_size = out_.action_count = 1;  // how many there are is seen in the rows
+        } else if (is_matrix(c)) {
             check_matrix(c, stored, out_.rows,
                          c == kActions ? out_.action_size : out_.observation_size);
         } else {

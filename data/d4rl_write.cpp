@@ -84,14 +84,22 @@ void write_columns(hid_t file, const Dataset& data) {
         write_column(file, name, boolean.get(), column.data(), data.rows, 0);
     };
     numbers("observations", data.observations, data.observation_size);
-    numbers("actions", data.actions, data.action_size);
+    if (data.action_count > 0) {
+        const std::vector<std::int64_t> choices(data.actions.begin(), data.actions.end());
+        write_column(file, "actions", H5T_STD_I64LE, choices.data(), data.rows, 0);
+        write_attribute(file, "action_count", std::to_string(data.action_count));
+    } else {
+        numbers("actions", data.actions, data.action_size);
+    }
     numbers("rewards", data.rewards, 0);
     flags("terminals", data.terminals);
     if (data.has_timeouts()) flags("timeouts", data.timeouts);
     if (data.has_next_observations()) {
         numbers("next_observations", data.next_observations, data.observation_size);
     }
-    for (const auto& [name, value] : data.attributes) write_attribute(file, name, value);
+    for (const auto& [name, value] : data.attributes) {
+        if (name != "action_count") write_attribute(file, name, value);
+    }
 }
 
 std::size_t numbers_in(const Dataset& data) {

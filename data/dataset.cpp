@@ -67,6 +67,25 @@ double return_of(const Dataset& dataset, const Episode& episode) {
     return sum;
 }
 
+namespace {
+
+// Actions by number.
+void expect_choices(const Dataset& dataset) {
+    if (dataset.action_count == 0) return;
+    const auto count = static_cast<float>(dataset.action_count);
+    for (std::size_t i = 0; i < dataset.actions.size(); ++i) {
+        const float a = dataset.actions[i];
+        if (dataset.action_size == 1 && a >= 0 && a < count && a == std::floor(a)) continue;
+        throw Error(
+            fmt::format("[data] expected integer actions to be one whole number per row from 0 to "
+                        "{}, got {} in row {}, {} per row",
+                        dataset.action_count - 1, a,
+                        i / static_cast<std::size_t>(dataset.action_size), dataset.action_size));
+    }
+}
+
+}  // namespace
+
 void validate(const Dataset& dataset) {
     if (dataset.rows <= 0 || dataset.observation_size <= 0 || dataset.action_size <= 0) {
         throw Error(
@@ -90,6 +109,7 @@ void validate(const Dataset& dataset) {
     expect_flags("timeouts", dataset.timeouts);
     expect_finite("observations", dataset.observations, dataset.observation_size);
     expect_finite("actions", dataset.actions, dataset.action_size);
+    expect_choices(dataset);
     expect_finite("rewards", dataset.rewards, 1);
     expect_finite("next_observations", dataset.next_observations, dataset.observation_size);
 }

@@ -24,8 +24,11 @@ struct Dataset {
     std::int64_t rows = 0;
     std::int64_t observation_size = 0;
     std::int64_t action_size = 0;
-    std::vector<float> observations;       // (rows, observation_size)
-    std::vector<float> actions;            // (rows, action_size)
+    std::vector<float> observations;  // (rows, observation_size)
+    std::vector<float> actions;       // (rows, action_size)
+    // 0: actions are real numbers. Otherwise action_size is 1 and an action is a whole number below
+    // it; a file holds them as integers (rows).
+    std::int64_t action_count = 0;
     std::vector<float> rewards;            // (rows)
     std::vector<float> next_observations;  // (rows, observation_size), empty when not stored
     bool next_observations_left = false;   // the file stores them, and they were not read

@@ -56,19 +56,25 @@ const char* name_of(RewardTransform transform) {
             return "trajectory_range";
         case RewardTransform::minus_one:
             return "minus_one";
+        case RewardTransform::times_10_minus_5:
+            return "times_10_minus_5";
+        case RewardTransform::minus_half_times_4:
+            return "minus_half_times_4";
     }
     return "unknown";
 }
 
 RewardTransform parse_reward_transform(const std::string& name) {
-    for (const auto transform : {RewardTransform::none, RewardTransform::return_range,
-                                 RewardTransform::trajectory_range, RewardTransform::minus_one}) {
-        if (name == name_of(transform)) return transform;
+    std::vector<const char*> names;
+    for (const auto transform :
+         {RewardTransform::none, RewardTransform::return_range, RewardTransform::trajectory_range,
+          RewardTransform::minus_one, RewardTransform::times_10_minus_5,
+          RewardTransform::minus_half_times_4}) {
+        names.push_back(name_of(transform));
+        if (name == names.back()) return transform;
     }
-    throw Error(fmt::format("[data] expected the reward transform none, return_range, "
-                            "trajectory_range or minus_one, "
-                            "got \"{}\"",
-                            name),
+    throw Error(fmt::format("[data] expected the reward transform {}, got \"{}\"",
+                            fmt::join(names, ", "), name),
                 ErrorKind::usage);
 }
 
@@ -117,6 +123,12 @@ ReturnRange transform_rewards(Transitions& transitions, RewardTransform transfor
             break;
         case RewardTransform::minus_one:
             for (float& reward : transitions.rewards) reward -= 1.0f;
+            break;
+        case RewardTransform::times_10_minus_5:
+            for (float& reward : transitions.rewards) reward = reward * 10.0f - 5.0f;
+            break;
+        case RewardTransform::minus_half_times_4:
+            for (float& reward : transitions.rewards) reward = (reward - 0.5f) * 4.0f;
             break;
         case RewardTransform::return_range:
             range = corl_return_range(transitions, max_episode_steps);

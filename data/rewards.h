@@ -14,7 +14,9 @@ enum class RewardTransform {
     // r = r / (max return - min return) * 1000 over trajectories cut at terminals and where s' is
     // not the next row's s, as the IQL authors' normalize (train_offline.py)
     trajectory_range,
-    minus_one,  // r = r - 1, for antmaze's rewards of 0 and 1
+    minus_one,           // r = r - 1, for antmaze's rewards of 0 and 1
+    times_10_minus_5,    // r = 10 r - 5, for the same, as CORL's configs/offline/cql/antmaze
+    minus_half_times_4,  // r = 4 (r - 0.5), for the same, as the CQL authors' script for antmaze
 };
 
 const char* name_of(RewardTransform transform);

@@ -137,6 +137,7 @@ Transitions make_transitions(Dataset dataset, const TransitionOptions& options) 
     }
     out.observation_size = dataset.observation_size;
     out.action_size = dataset.action_size;
+    out.action_count = dataset.action_count;
     const auto count = static_cast<std::size_t>(out.count);
     const std::size_t observations = count * static_cast<std::size_t>(out.observation_size);
     out.terminals.resize(count);

@@ -57,6 +57,7 @@ struct Transitions {
     std::int64_t action_size = 0;
     std::vector<float> observations;       // (count, observation_size)
     std::vector<float> actions;            // (count, action_size)
+    std::int64_t action_count = 0;         // as Dataset's
     std::vector<float> rewards;            // (count)
     std::vector<float> next_observations;  // (count, observation_size), empty where none are made
     std::vector<float> terminals;          // (count), 0 or 1

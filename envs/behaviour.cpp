@@ -13,13 +13,20 @@ namespace {
 class RandomBehaviour final : public Behaviour {
   public:
     explicit RandomBehaviour(const EnvironmentInfo& environment)
-        : low_(environment.action_low), high_(environment.action_high) {}
+        : low_(environment.action_low),
+          high_(environment.action_high),
+          count_(static_cast<std::uint64_t>(environment.action_count)) {}
 
     void act(std::span<const float>, std::uint64_t seed, std::uint64_t episode, std::uint64_t step,
              std::span<float> action) const override {
         if (action.size() != low_.size()) {
             throw Error(fmt::format("[behaviour] expected room for an action of size {}, got {}",
                                     low_.size(), action.size()));
+        }
+        if (count_ > 0) {
+            action[0] = static_cast<float>(
+                random_index(seed, stream_id("behaviour_action"), episode, step, count_));
+            return;
         }
         for (std::size_t j = 0; j < action.size(); ++j) {
             const float u =
@@ -30,6 +37,7 @@ class RandomBehaviour final : public Behaviour {
 
   private:
     std::vector<float> low_, high_;
+    std::uint64_t count_;  // of actions to choose from; 0: they are real numbers
 };
 
 class Mixture final : public Behaviour {
@@ -56,6 +64,7 @@ std::vector<BehaviourEntry> generic_behaviours(const EnvironmentInfo& environmen
 
 // An environment with behaviours of its own has a line here.
 std::vector<BehaviourEntry> entries_of(const EnvironmentInfo& environment) {
+    if (environment.name == "cartpole") return cartpole_behaviours(environment);
     if (environment.name == "pendulum") return pendulum_behaviours(environment);
     return generic_behaviours(environment);
 }

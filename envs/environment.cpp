@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "envs/cartpole.h"
 #include "envs/mujoco.h"
 #include "envs/mujoco_rules.h"
 #include "envs/pendulum.h"
@@ -22,6 +23,7 @@ struct Entry {
 
 // A new environment gets a line here, in alphabetical order.
 constexpr Entry kEnvironments[] = {
+    {"cartpole", make_cartpole},
     {"halfcheetah", [] { return make_locomotion("halfcheetah"); }},
     {"hopper", [] { return make_locomotion("hopper"); }},
     {"pendulum", make_pendulum},

@@ -16,6 +16,9 @@ struct EnvironmentInfo {
     std::string name;
     std::int64_t observation_size = 0;
     std::int64_t action_size = 0;
+    // 0: actions are real numbers. Otherwise there are as many actions to choose from, action_size
+    // is 1 and an action is its number, from 0.
+    std::int64_t action_count = 0;
     std::vector<float> action_low, action_high;  // (action_size)
     std::int64_t max_episode_steps = 0;          // after as many steps an episode times out
     double step_seconds = 0;                     // simulated time of one step

@@ -16,11 +16,17 @@ class Linear {
         double gain = 1.0;
         // torch.nn.Linear draws biases as it draws weights; the other initialisers go with zeros.
         Initializer biases = Initializer::pytorch_default;
+        double bias_gain = 1.0;
     };
 
     // Adds "NAME.weight" (out, in) and "NAME.bias" (out) to the group, which must outlive the
     // layer.
     Linear(ParameterGroup& group, const std::string& name, const Spec& spec);
+    // Adds these alone, for a layer that is computed in another way; returns their indices.
+    struct Parameters {
+        int weight, bias;
+    };
+    static Parameters add(ParameterGroup& group, const std::string& name, const Spec& spec);
 
     // activation(x w^T + b): (N, in) -> (N, out)
     Tensor operator()(Tensor x) const;
@@ -29,7 +35,7 @@ class Linear {
     ParameterGroup* group_;
     std::string name_;
     Activation activation_;
-    int weight_, bias_;
+    Parameters parameters_;
 };
 
 }  // namespace drydock::nn

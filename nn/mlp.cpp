@@ -18,22 +18,31 @@ void set_initializer(MlpSpec& spec, const std::string& name) {
     spec.gain = spec.output_gain = scaled ? std::sqrt(2.0) : 1.0;
 }
 
-Mlp::Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec)
-    : name_(name), dropout_(spec.dropout), sizes_(spec.layer_sizes) {
-    bool valid = sizes_.size() >= 2;
-    for (std::int64_t size : sizes_) valid = valid && size > 0;
+std::vector<Linear::Spec> layer_specs(const std::string& name, const MlpSpec& spec) {
+    const std::vector<std::int64_t>& sizes = spec.layer_sizes;
+    bool valid = sizes.size() >= 2;
+    for (std::int64_t size : sizes) valid = valid && size > 0;
     if (!valid) {
         throw Error(
             fmt::format("[{}] expected layer_sizes of two or more positive numbers, got [{}]", name,
-                        fmt::join(sizes_, ", ")),
+                        fmt::join(sizes, ", ")),
             ErrorKind::usage);
     }
-    for (std::size_t i = 0; i + 1 < sizes_.size(); ++i) {
-        const bool last = i + 2 == sizes_.size();
-        layers_.emplace_back(
-            group, fmt::format("{}.layers.{}", name, i),
-            Linear::Spec{sizes_[i], sizes_[i + 1], last ? spec.output : spec.hidden, spec.weights,
-                         last ? spec.output_gain : spec.gain, spec.biases});
+    std::vector<Linear::Spec> layers;
+    for (std::size_t i = 0; i + 2 < sizes.size(); ++i) {
+        layers.push_back({sizes[i], sizes[i + 1], spec.hidden, spec.weights, spec.gain, spec.biases,
+                          spec.bias_gain});
+    }
+    layers.push_back({sizes[sizes.size() - 2], sizes.back(), spec.output,
+                      spec.output_weights.value_or(spec.weights), spec.output_gain,
+                      spec.output_biases.value_or(spec.biases), spec.output_gain});
+    return layers;
+}
+
+Mlp::Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec)
+    : name_(name), dropout_(spec.dropout), sizes_(spec.layer_sizes) {
+    for (const Linear::Spec& layer : layer_specs(name, spec)) {
+        layers_.emplace_back(group, fmt::format("{}.layers.{}", name, layers_.size()), layer);
     }
 }
 

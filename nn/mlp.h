@@ -1,6 +1,7 @@
 // Multi-layer perceptrons: the networks of all algorithms but Decision Transformer.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct MlpSpec {
     double gain = 1.0;         // of hidden layers
     double output_gain = 1.0;  // of the last layer
     Initializer biases = Initializer::pytorch_default;
+    double bias_gain = 1.0;  // of hidden layers
+    // Of the last layer, where they differ.
+    std::optional<Initializer> output_weights, output_biases;
     double dropout = 0.0;  // rate after each hidden activation, in train() alone
 };
 
@@ -24,10 +28,14 @@ struct MlpSpec {
 // in every layer, as in the IQL authors' code.
 void set_initializer(MlpSpec& spec, const std::string& name);
 
+// What each linear layer of a network is made from. Throws Error for fewer than two sizes or one
+// that is not positive; `name` is the network's.
+std::vector<Linear::Spec> layer_specs(const std::string& name, const MlpSpec& spec);
+
 class Mlp {
   public:
-    // Adds "NAME.layers.K.weight" and ".bias", K counting linear layers from 0. Throws Error for
-    // fewer than two sizes or one that is not positive.
+    // Adds "NAME.layers.K.weight" and ".bias", K counting linear layers from 0. Throws Error as
+    // layer_specs does.
     Mlp(ParameterGroup& group, const std::string& name, const MlpSpec& spec);
 
     // (N, input) -> (N, output)

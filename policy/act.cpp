@@ -3,8 +3,19 @@
 #include <cstring>
 #include <new>
 
+#include "policy/architecture.h"
 #include "policy/float_mode.h"
-#include "policy/model.h"
+#include "policy/forward.h"
+#include "policy/transformer.h"
+
+struct drydock_context {
+    const drydock_policy* policy;
+    float* held;          // (action_size): what a fallback writes
+    float* staging;       // (action_size)
+    float* workspace;     // mlp, best_of_n
+    std::uint64_t calls;  // acts since the reset
+    drydock::policy::TransformerState sequence;
+};
 
 namespace drydock::policy {
 namespace {
@@ -19,9 +30,21 @@ constexpr std::size_t rounded(std::size_t n) {
 
 std::size_t action_bytes(const drydock_policy& p) { return p.action_size * sizeof(float); }
 
+bool remembers(const drydock_policy& p) {
+    return p.architecture.kind == Kind::decision_transformer;
+}
+
+std::size_t workspace_bytes(const drydock_policy& p) {
+    const Architecture& a = p.architecture;
+    const std::uint64_t floats = a.kind == Kind::mlp         ? mlp_workspace(a)
+                                 : a.kind == Kind::best_of_n ? best_of_n_workspace(a)
+                                                             : transformer_workspace(a);
+    return static_cast<std::size_t>(floats) * sizeof(float);
+}
+
 std::size_t context_bytes(const drydock_policy& p) {
     return rounded(sizeof(drydock_context)) + 2 * rounded(action_bytes(p)) +
-           2 * static_cast<std::size_t>(workspace_floats(p.architecture)) * sizeof(float);
+           rounded(workspace_bytes(p));
 }
 
 bool all_finite(const float* x, std::size_t n) {
@@ -34,13 +57,57 @@ bool all_finite(const float* x, std::size_t n) {
     return finite;
 }
 
-drydock_act_status run(const drydock_context& c, const float* observation) {
-    const FloatMode mode;
-    return c.policy->run(*c.policy, observation, c.workspace, c.staging);
+// Into c.staging. `call` counts from the start of the episode.
+drydock_act_status run(drydock_context& c, const float* observation, std::uint64_t call) {
+    const drydock_policy& p = *c.policy;
+    return remembers(p) ? p.sequence.act(p, c.sequence, observation, c.staging)
+                        : p.run(p, observation, call, c.workspace, c.staging);
 }
 
 void forget(drydock_context& c) {
     std::memcpy(c.held, c.policy->fallback, action_bytes(*c.policy));
+    c.calls = 0;
+    if (remembers(*c.policy)) {
+        start_episode(*c.policy, c.sequence);
+    }
+}
+
+// Whether `number` may enter the returns of `context`.
+drydock_status check_return(const drydock_context* context, float number) {
+    if (context == nullptr) {
+        return DRYDOCK_BAD_CALL;
+    }
+    return !remembers(*context->policy) ? DRYDOCK_NOT_USED
+           : !all_finite(&number, 1)    ? DRYDOCK_NOT_FINITE
+                                        : DRYDOCK_OK;
+}
+
+// Compares c.staging with a golden row.
+bool close_to(const drydock_context& c, const float* golden, float& largest) {
+    bool good = true;
+    for (std::uint32_t i = 0; i < c.policy->action_size; ++i) {
+        const float error = __builtin_fabsf(c.staging[i] - golden[i]);
+        const float size = __builtin_fabsf(golden[i]);
+        good &= error <= kSelfTestTolerance * (size > 1.0f ? size : 1.0f);
+        largest = error > largest ? error : largest;
+    }
+    return good;
+}
+
+// The golden rows are one episode of a policy that remembers.
+bool play_golden(drydock_context& c, float& largest) {
+    const drydock_policy& p = *c.policy;
+    bool good = true;
+    for (std::uint64_t row = 0; row < p.golden_rows; ++row) {
+        const drydock_act_status status =
+            run(c, p.golden_observations + row * p.observation_size, row);
+        good &= (status & kUseFallback) == 0;
+        good &= close_to(c, p.golden_actions + row * p.action_size, largest);
+        if (remembers(p)) {
+            take_reward(p, c.sequence, p.transformer.golden_rewards[row]);
+        }
+    }
+    return good;
 }
 
 }  // namespace
@@ -50,23 +117,25 @@ using namespace drydock::policy;
 
 drydock_status drydock_policy_get_info(const drydock_policy* policy,
                                        drydock_policy_info* info) noexcept {
-    if (policy == nullptr || info == nullptr || info->struct_size < sizeof(drydock_policy_info) ||
-        info->abi_version < DRYDOCK_POLICY_ABI) {
+    constexpr std::size_t kFirstAbi = offsetof(drydock_policy_info, action_count);
+    if (policy == nullptr || info == nullptr || info->abi_version < 1 ||
+        info->struct_size < (info->abi_version == 1 ? kFirstAbi : sizeof *info)) {
         return DRYDOCK_BAD_CALL;
     }
+    const Architecture& a = policy->architecture;
     info->schema_major = policy->schema_major;
     info->schema_minor = policy->schema_minor;
     info->observation_size = policy->observation_size;
     info->action_size = policy->action_size;
-    info->layers = policy->architecture.layers;
-    info->parameters = 0;
-    for (std::uint32_t k = 0; k < policy->architecture.layers; ++k) {
-        const Layer& layer = policy->layers[k];
-        info->parameters += (std::uint64_t{layer.in} + 1) * layer.out;
-    }
+    info->layers = remembers(*policy) ? a.blocks : a.layers;
+    info->parameters = policy->parameters;
     info->golden_rows = policy->golden_rows;
-    info->kind = "mlp";
+    info->kind = name_of(a.kind);
     info->kernel = policy->kernel;
+    if (info->abi_version > 1) {
+        info->action_count = a.argmax ? a.sizes[a.layers] : 0;
+        info->context_length = remembers(*policy) ? a.context_length : 1;
+    }
     return DRYDOCK_OK;
 }
 
@@ -100,17 +169,34 @@ drydock_status drydock_context_create(const drydock_policy* policy, void* block,
     unsigned char* const held = memory + rounded(sizeof(drydock_context));
     unsigned char* const staging = held + rounded(action_bytes(*policy));
     unsigned char* const workspace = staging + rounded(action_bytes(*policy));
-    *context = new (block)
-        drydock_context{policy, reinterpret_cast<float*>(held), reinterpret_cast<float*>(staging),
-                        reinterpret_cast<float*>(workspace)};
-    forget(**context);
+    drydock_context& c = *new (block) drydock_context{};
+    c.policy = policy;
+    c.held = reinterpret_cast<float*>(held);
+    c.staging = reinterpret_cast<float*>(staging);
+    c.workspace = reinterpret_cast<float*>(workspace);
+    if (remembers(*policy)) {
+        place_transformer(*policy, c.workspace, c.sequence);
+    }
+    forget(c);
+    *context = &c;
     return DRYDOCK_OK;
 }
 
 void drydock_prewarm(drydock_context* context) noexcept {
-    if (context != nullptr) {
-        run(*context, context->policy->mean);
+    if (context == nullptr) {
+        return;
     }
+    const FloatMode mode;
+    const drydock_policy& p = *context->policy;
+    if (!remembers(p)) {
+        run(*context, p.mean, context->calls);
+        return;
+    }
+    // The two tokens that this appends are overwritten by the next act's.
+    p.sequence.complete(p, context->sequence);
+    const Episode episode = context->sequence.episode;
+    run(*context, p.mean, context->calls);
+    context->sequence.episode = episode;
 }
 
 drydock_act_status drydock_act(drydock_context* context, const float* observation,
@@ -121,9 +207,14 @@ drydock_act_status drydock_act(drydock_context* context, const float* observatio
         action_size != context->policy->action_size) {
         return DRYDOCK_ACT_BAD_CALL;
     }
-    const drydock_act_status status = all_finite(observation, observation_size)
-                                          ? run(*context, observation)
-                                          : DRYDOCK_ACT_INPUT_NOT_FINITE;
+    const FloatMode mode;
+    drydock_act_status status = DRYDOCK_ACT_INPUT_NOT_FINITE;
+    if (all_finite(observation, observation_size)) {
+        status = run(*context, observation, context->calls);
+    } else if (remembers(*context->policy)) {
+        skip_step(*context->policy, context->sequence);
+    }
+    ++context->calls;
     if ((status & kUseFallback) == 0) {
         std::memcpy(context->held, context->staging, action_bytes(*context->policy));
     }
@@ -131,10 +222,34 @@ drydock_act_status drydock_act(drydock_context* context, const float* observatio
     return status;
 }
 
-void drydock_prepare_next(drydock_context*) noexcept {}
+drydock_status drydock_observe_reward(drydock_context* context, float reward) noexcept {
+    const drydock_status status = check_return(context, reward);
+    if (status == DRYDOCK_OK) {
+        const FloatMode mode;
+        take_reward(*context->policy, context->sequence, reward);
+    }
+    return status;
+}
+
+drydock_status drydock_set_target_return(drydock_context* context, float target) noexcept {
+    const drydock_status status = check_return(context, target);
+    if (status == DRYDOCK_OK) {
+        const FloatMode mode;
+        set_target(*context->policy, context->sequence, target);
+    }
+    return status;
+}
+
+void drydock_prepare_next(drydock_context* context) noexcept {
+    if (context != nullptr && remembers(*context->policy)) {
+        const FloatMode mode;
+        context->policy->sequence.complete(*context->policy, context->sequence);
+    }
+}
 
 void drydock_reset(drydock_context* context) noexcept {
     if (context != nullptr) {
+        const FloatMode mode;
         forget(*context);
     }
 }
@@ -143,20 +258,16 @@ drydock_status drydock_self_test(drydock_context* context, float* largest_error)
     if (context == nullptr) {
         return DRYDOCK_BAD_CALL;
     }
+    const FloatMode mode;
     const drydock_policy& p = *context->policy;
-    bool good = true;
     float largest = 0.0f;
-    for (std::uint64_t row = 0; row < p.golden_rows; ++row) {
-        const drydock_act_status status =
-            run(*context, p.golden_observations + row * p.observation_size);
-        good &= (status & kUseFallback) == 0;
-        for (std::uint32_t i = 0; i < p.action_size; ++i) {
-            const float want = p.golden_actions[row * p.action_size + i];
-            const float error = __builtin_fabsf(context->staging[i] - want);
-            const float size = __builtin_fabsf(want);
-            good &= error <= kSelfTestTolerance * (size > 1.0f ? size : 1.0f);
-            largest = error > largest ? error : largest;
-        }
+    bool good = true;
+    if (remembers(p)) {
+        const Episode episode = put_aside(p, context->sequence);
+        good = play_golden(*context, largest);
+        put_back(p, context->sequence, episode);
+    } else {
+        good = play_golden(*context, largest);
     }
     if (largest_error != nullptr) {
         *largest_error = largest;

@@ -10,29 +10,94 @@ struct NamedActivation {
     Activation activation;
 };
 constexpr NamedActivation kHidden[] = {{"relu", Activation::relu}, {"tanh", Activation::tanh}};
+constexpr NamedActivation kTransformerHidden[] = {{"relu", Activation::relu},
+                                                  {"gelu", Activation::gelu}};
 // Both tanh heads act alike; the name tells how the policy was trained.
+constexpr NamedActivation kTransformerHeads[] = {{"tanh_mean", Activation::tanh},
+                                                 {"deterministic_tanh", Activation::tanh},
+                                                 {"identity", Activation::identity}};
+constexpr std::string_view kArgmax = "argmax";
 constexpr NamedActivation kHeads[] = {{"tanh_mean", Activation::tanh},
                                       {"deterministic_tanh", Activation::tanh},
-                                      {"identity", Activation::identity}};
+                                      {"identity", Activation::identity},
+                                      {kArgmax, Activation::identity}};
 
-bool parse_name(JsonScanner& json, std::span<const NamedActivation> known, Activation& out,
-                Message& problem) {
+// One member of the text: a choice of names, a whole number, the seed or layer_sizes.
+struct Member {
+    std::string_view name;
+    std::span<const NamedActivation> choices = {};
+    Activation Architecture::*activation = nullptr;
+    std::uint32_t Architecture::*number = nullptr;
+    std::uint64_t limit = 0;  // numbers are from 1 to this
+    std::uint64_t Architecture::*seed = nullptr;
+};
+
+constexpr Member kMlp[] = {{"hidden_activation", kHidden, &Architecture::hidden},
+                           {"head", kHeads, &Architecture::head},
+                           {"layer_sizes"}};
+constexpr Member kBestOfN[] = {{"hidden_activation", kHidden, &Architecture::hidden},
+                               {"layer_sizes"},
+                               {"action_size", {}, nullptr, &Architecture::action_size, kMaxWidth},
+                               {"samples", {}, nullptr, &Architecture::samples, kMaxSamples},
+                               {"seed", {}, nullptr, nullptr, 0, &Architecture::seed}};
+constexpr Member kTransformer[] = {
+    {"activation", kTransformerHidden, &Architecture::hidden},
+    {"head", kTransformerHeads, &Architecture::head},
+    {"observation_size", {}, nullptr, &Architecture::observation_size, kMaxWidth},
+    {"action_size", {}, nullptr, &Architecture::action_size, kMaxWidth},
+    {"layers", {}, nullptr, &Architecture::blocks, kMaxBlocks},
+    {"heads", {}, nullptr, &Architecture::heads, kMaxWidth},
+    {"embedding_dim", {}, nullptr, &Architecture::embedding_dim, kMaxWidth / 4},
+    {"mlp_dim", {}, nullptr, &Architecture::mlp_dim, kMaxWidth},
+    {"context_length", {}, nullptr, &Architecture::context_length, kMaxSteps},
+    {"episode_len", {}, nullptr, &Architecture::episode_len, kMaxSteps}};
+
+std::span<const Member> members_of(Kind kind) {
+    switch (kind) {
+        case Kind::mlp:
+            return kMlp;
+        case Kind::best_of_n:
+            return kBestOfN;
+        case Kind::decision_transformer:
+            return kTransformer;
+    }
+    return {};
+}
+
+bool parse_name(JsonScanner& json, const Member& member, Architecture& a, Message& problem) {
     std::string_view name;
     if (!json.string(name)) {
         problem << "expected a string at byte " << std::uint64_t{json.position()};
         return false;
     }
-    for (const NamedActivation& candidate : known) {
+    for (const NamedActivation& candidate : member.choices) {
         if (name == candidate.name) {
-            out = candidate.activation;
+            a.*member.activation = candidate.activation;
+            a.argmax |= name == kArgmax;
             return true;
         }
     }
     problem << "this version does not know \"" << name << "\"; it knows";
-    for (const NamedActivation& candidate : known) {
+    for (const NamedActivation& candidate : member.choices) {
         problem << " " << candidate.name;
     }
     return false;
+}
+
+bool parse_number(JsonScanner& json, const Member& member, Architecture& a, Message& problem) {
+    std::uint64_t value = 0;
+    const bool natural = json.natural(value);
+    if (member.seed != nullptr) {
+        a.*member.seed = value;
+        problem << (natural ? "" : "seed must be a whole number below 2^64");
+        return natural;
+    }
+    if (!natural || value == 0 || value > member.limit) {
+        problem << member.name << " must be a whole number from 1 to " << member.limit;
+        return false;
+    }
+    a.*member.number = static_cast<std::uint32_t>(value);
+    return true;
 }
 
 bool parse_sizes(JsonScanner& json, Architecture& a, Message& problem) {
@@ -58,12 +123,73 @@ bool parse_sizes(JsonScanner& json, Architecture& a, Message& problem) {
     return true;
 }
 
+bool parse_member(JsonScanner& json, const Member& member, Architecture& a, Message& problem) {
+    if (member.activation != nullptr) {
+        return parse_name(json, member, a, problem);
+    }
+    if (member.number != nullptr || member.seed != nullptr) {
+        return parse_number(json, member, a, problem);
+    }
+    return parse_sizes(json, a, problem);
+}
+
+// What the members mean together.
+bool check_mlp(Architecture& a, Message&) {
+    a.observation_size = a.sizes[0];
+    a.action_size = a.argmax ? 1 : a.sizes[a.layers];
+    return true;
+}
+
+bool check_best_of_n(Architecture& a, Message& problem) {
+    if (a.layers < 2 || a.sizes[a.layers] != 1 || a.sizes[0] <= a.action_size) {
+        problem << "layer_sizes must be a hidden layer or more between observation + action and 1, "
+                   "the observation having "
+                << std::uint64_t{a.sizes[0]} << " - action_size, at least 1, numbers";
+        return false;
+    }
+    a.observation_size = a.sizes[0] - a.action_size;
+    return true;
+}
+
+bool check_transformer(Architecture& a, Message& problem) {
+    if (a.embedding_dim % a.heads != 0) {
+        problem << "embedding_dim must be a multiple of heads, got "
+                << std::uint64_t{a.embedding_dim} << " and " << std::uint64_t{a.heads};
+        return false;
+    }
+    if (a.context_length > a.episode_len) {
+        problem << "context_length must be at most episode_len, got "
+                << std::uint64_t{a.context_length} << " and " << std::uint64_t{a.episode_len};
+        return false;
+    }
+    return true;
+}
+
 }  // namespace
 
-bool parse_architecture(std::string_view text, Architecture& architecture, Message& problem) {
+bool parse_kind(std::string_view name, Kind& kind) {
+    for (const Kind known : {Kind::mlp, Kind::best_of_n, Kind::decision_transformer}) {
+        if (name == name_of(known)) {
+            kind = known;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char* name_of(Kind kind) {
+    return kind == Kind::mlp         ? "mlp"
+           : kind == Kind::best_of_n ? "best_of_n"
+                                     : "decision_transformer";
+}
+
+bool parse_architecture(std::string_view text, Kind kind, Architecture& architecture,
+                        Message& problem) {
+    const std::span<const Member> members = members_of(kind);
     JsonScanner json(text);
     architecture = {};
-    unsigned seen = 0;
+    architecture.kind = kind;
+    std::uint32_t seen = 0;
     if (!json.take('{')) {
         problem << "expected a JSON object";
         return false;
@@ -74,19 +200,18 @@ bool parse_architecture(std::string_view text, Architecture& architecture, Messa
             problem << "malformed JSON at byte " << std::uint64_t{json.position()};
             return false;
         }
-        const unsigned bit = key == "hidden_activation" ? 1
-                             : key == "head"            ? 2
-                             : key == "layer_sizes"     ? 4
-                                                        : 0;
-        if (bit == 0 || (seen & bit) != 0) {
-            problem << (bit == 0 ? "unknown member \"" : "repeated member \"") << key << "\"";
+        std::size_t at = 0;
+        while (at < members.size() && key != members[at].name) {
+            ++at;
+        }
+        const std::uint32_t bit = 1u << at;
+        if (at == members.size() || (seen & bit) != 0) {
+            problem << (at == members.size() ? "unknown member \"" : "repeated member \"") << key
+                    << "\"";
             return false;
         }
         seen |= bit;
-        const bool good = bit == 1   ? parse_name(json, kHidden, architecture.hidden, problem)
-                          : bit == 2 ? parse_name(json, kHeads, architecture.head, problem)
-                                     : parse_sizes(json, architecture, problem);
-        if (!good) {
+        if (!parse_member(json, members[at], architecture, problem)) {
             return false;
         }
     } while (json.take(','));
@@ -94,11 +219,16 @@ bool parse_architecture(std::string_view text, Architecture& architecture, Messa
         problem << "malformed JSON at byte " << std::uint64_t{json.position()};
         return false;
     }
-    if (seen != 7) {
-        problem << "expected hidden_activation, head and layer_sizes";
+    if (seen != (1u << members.size()) - 1) {
+        problem << "expected";
+        for (const Member& member : members) {
+            problem << " " << member.name;
+        }
         return false;
     }
-    return true;
+    return kind == Kind::mlp         ? check_mlp(architecture, problem)
+           : kind == Kind::best_of_n ? check_best_of_n(architecture, problem)
+                                     : check_transformer(architecture, problem);
 }
 
 }  // namespace drydock::policy

@@ -1,25 +1,31 @@
-// The forward pass, once per instruction set; all give the same bits.
-//
-// Hidden layers: one running sum per output, which starts at the bias and takes one fused
-// multiply-add per input, in ascending order. Last layer: eight running sums per output, of which
-// sum s takes the inputs k with k mod 8 = s in ascending order and sum 0 starts at the bias; they
-// are added as ((0+1)+(2+3))+((4+5)+(6+7)). Last layers are narrow: one sum per output would leave
-// the processor waiting for each addition.
+// The forward pass of each kind, once per instruction set; all give the same bits. policy/dense.h
+// states the order of the additions.
 #pragma once
 
 #include "policy/model.h"
 
 namespace drydock::policy {
 
-struct Runner {
-    RunFunction run;
-    const char* name;
-};
-
-// Runs everywhere. Far slower where the processor has no fused multiply-add of its own.
-Runner portable_runner();
+enum class Isa { portable, avx2 };
 
 // The fastest one of this processor.
-Runner best_runner();
+Isa best_isa();
+
+// "avx2", "fma" or "portable": the last is far slower, for the processor has no fused multiply-add
+// of its own.
+const char* name_of(Isa isa);
+
+// Floats that `run` works in: run_mlp and run_best_of_n.
+std::uint64_t mlp_workspace(const Architecture& architecture);
+std::uint64_t best_of_n_workspace(const Architecture& architecture);
+
+RunFunction run_mlp(Isa isa);
+
+// The candidates of call c are numbers [c samples A, (c + 1) samples A) of the stream
+// "policy_samples" of base/philox.h at step 0, mapped from [0, 1) to [-1, 1).
+RunFunction run_best_of_n(Isa isa);
+
+// policy/transformer.h
+TransformerFunctions transformer_functions(Isa isa);
 
 }  // namespace drydock::policy

@@ -4,127 +4,45 @@
 #include <new>
 
 #include "policy/forward.h"
-#include "policy/pack.h"
-#include "policy/reader.h"
+#include "policy/loader.h"
 
 namespace drydock::policy {
 namespace {
 
-// Hands out the block's memory in pieces that begin on a cache line. Without a block it only
-// counts.
-class Block {
-  public:
-    Block(void* memory, std::uint64_t used) : memory_(static_cast<unsigned char*>(memory)) {
-        size_ = rounded(used);
-    }
-
-    float* take(std::uint64_t floats) {
-        float* piece = memory_ == nullptr ? nullptr : reinterpret_cast<float*>(memory_ + size_);
-        size_ += rounded(floats * sizeof(float));
-        return piece;
-    }
-
-    std::uint64_t size() const { return size_; }
-
-  private:
-    static std::uint64_t rounded(std::uint64_t n) {
-        return (n + kAlignment - 1) / kAlignment * kAlignment;
-    }
-
-    unsigned char* memory_;
-    std::uint64_t size_;
-};
-
-// The pieces in their order, which is the order of their use in a call.
-struct Pieces {
-    float *mean, *deviation;
-    float* weights[kMaxLayers];
-    float* biases[kMaxLayers];
-    float *scale, *bias, *low, *high, *fallback;
-    float *golden_observations, *golden_actions;
-};
-
-Pieces lay_out(const Architecture& a, std::uint64_t golden_rows, Block& block) {
-    const std::uint64_t observation = a.sizes[0], action = a.sizes[a.layers];
-    Pieces p{};
-    p.mean = block.take(observation);
-    p.deviation = block.take(observation);
-    for (std::uint32_t k = 0; k < a.layers; ++k) {
-        const std::uint64_t outputs = padded(a.sizes[k + 1]);
-        p.biases[k] = block.take(outputs);
-        p.weights[k] = block.take(outputs * a.sizes[k]);
-    }
-    for (float** piece : {&p.scale, &p.bias, &p.low, &p.high, &p.fallback}) {
-        *piece = block.take(action);
-    }
-    p.golden_observations = block.take(golden_rows * observation);
-    p.golden_actions = block.take(golden_rows * action);
-    return p;
-}
-
-std::uint64_t block_size(const PolicyReader& reader) {
-    Block block(nullptr, sizeof(drydock_policy));
-    lay_out(reader.architecture(), reader.golden_rows(), block);
-    return block.size();
-}
-
-drydock_status copy(PolicyReader& reader, const SafetensorsTensor* tensor, bool infinite,
-                    float* to) {
-    return reader.read_values(*tensor, infinite, [to](std::uint64_t i, float x) { to[i] = x; });
-}
-
-drydock_status load_layers(PolicyReader& reader, const Pieces& p, drydock_policy& policy) {
-    const Architecture& a = reader.architecture();
-    for (std::uint32_t k = 0; k < a.layers; ++k) {
-        const std::uint32_t in = a.sizes[k], out = a.sizes[k + 1];
-        const auto outputs = static_cast<std::uint32_t>(padded(out));
-        const bool last = k + 1 == a.layers;
-        float* const bias = p.biases[k];
-        float* const weights = p.weights[k];
-        std::memset(bias, 0, outputs * sizeof(float));
-        std::memset(weights, 0, std::size_t{outputs} * in * sizeof(float));
-        drydock_status status = copy(reader, reader.tensors().biases[k], false, bias);
-        if (status == DRYDOCK_OK) {
-            status = reader.read_values(
-                *reader.tensors().weights[k], false, [=](std::uint64_t index, float value) {
-                    const auto o = static_cast<std::uint32_t>(index / in);
-                    const auto i = static_cast<std::uint32_t>(index % in);
-                    weights[packed_position(o, i, in, outputs, last)] = value;
-                });
-        }
-        if (status != DRYDOCK_OK) {
-            return status;
-        }
-        policy.layers[k] = {in, out, weights, bias};
-    }
-    return DRYDOCK_OK;
-}
-
-drydock_status load_observation(PolicyReader& reader, const Pieces& p, drydock_policy& policy) {
+void load_observation(Loader& loader, drydock_policy& policy) {
+    PolicyReader& reader = loader.reader();
     const PolicyTensors& t = reader.tensors();
-    drydock_status status = copy(reader, t.mean, false, p.mean);
-    if (status == DRYDOCK_OK) {
-        status = copy(reader, t.deviation, false, p.deviation);
+    const std::uint32_t n = reader.architecture().observation_size;
+    policy.mean = loader.values(t.mean, n);
+    policy.deviation = loader.values(t.deviation, n);
+    const float* const clip = loader.values(t.clip, 1, true);
+    if (loader.counting() || !loader.good()) {
+        return;
     }
-    if (status == DRYDOCK_OK) {
-        status = copy(reader, t.clip, true, &policy.clip);
-    }
-    if (status != DRYDOCK_OK) {
-        return status;
-    }
-    for (std::uint32_t i = 0; i < policy.observation_size; ++i) {
-        if (!(p.deviation[i] > 0.0f)) {
-            return reader.refuse_element(*t.deviation, i, DRYDOCK_BAD_VALUE,
-                                         "is not above 0; write a constant feature with std 1");
+    for (std::uint32_t i = 0; i < n; ++i) {
+        if (!(policy.deviation[i] > 0.0f)) {
+            return loader.refuse(
+                reader.refuse_element(*t.deviation, i, DRYDOCK_BAD_VALUE,
+                                      "is not above 0; write a constant feature with std 1"));
         }
     }
+    policy.clip = *clip;
     if (!(policy.clip > 0.0f)) {
-        return reader.refuse_element(*t.clip, 0, DRYDOCK_BAD_VALUE,
-                                     "is not above 0; write infinity for no clipping");
+        loader.refuse(reader.refuse_element(*t.clip, 0, DRYDOCK_BAD_VALUE,
+                                            "is not above 0; write infinity for no clipping"));
     }
-    policy.mean = p.mean;
-    policy.deviation = p.deviation;
-    return DRYDOCK_OK;
+}
+
+void load_layers(Loader& loader, drydock_policy& policy) {
+    const Architecture& a = loader.reader().architecture();
+    const PolicyTensors& t = loader.reader().tensors();
+    if (a.kind == Kind::decision_transformer) {
+        return load_transformer(loader, policy);
+    }
+    for (std::uint32_t k = 0; k < a.layers; ++k) {
+        policy.layers[k] = loader.layer(t.weights[k], t.biases[k], a.sizes[k], 0, a.sizes[k + 1],
+                                        k + 1 == a.layers);
+    }
 }
 
 // The middle of the bounds, or with an infinite bound what is nearest to 0.
@@ -134,69 +52,97 @@ float neutral_action(float low, float high) {
     return middle < low ? low : middle > high ? high : middle;
 }
 
-drydock_status load_action(PolicyReader& reader, const Pieces& p, drydock_policy& policy) {
+// The number of a choice is nobody's to scale.
+void check_choices(Loader& loader, const drydock_policy& policy) {
+    PolicyReader& reader = loader.reader();
     const PolicyTensors& t = reader.tensors();
+    const Architecture& a = reader.architecture();
     const struct {
-        const SafetensorsTensor* from;
-        bool infinite;
-        float* to;
-    } copies[] = {{t.scale, false, p.scale},
-                  {t.bias, false, p.bias},
-                  {t.low, true, p.low},
-                  {t.high, true, p.high}};
-    for (const auto& each : copies) {
-        const drydock_status status = copy(reader, each.from, each.infinite, each.to);
-        if (status != DRYDOCK_OK) {
-            return status;
+        const SafetensorsTensor* tensor;
+        float value, wanted;
+    } checks[] = {{t.scale, policy.scale[0], 1.0f},
+                  {t.bias, policy.bias[0], 0.0f},
+                  {t.low, policy.low[0], 0.0f},
+                  {t.high, policy.high[0], static_cast<float>(a.sizes[a.layers] - 1)}};
+    for (const auto& check : checks) {
+        if (check.value < check.wanted || check.value > check.wanted) {
+            return loader.refuse(reader.refuse_element(
+                *check.tensor, 0, DRYDOCK_BAD_VALUE,
+                "does not fit the head argmax: expected scale 1, bias 0, low 0 and high the number "
+                "of choices - 1"));
         }
     }
-    for (std::uint32_t i = 0; i < policy.action_size; ++i) {
-        if (!(p.low[i] <= p.high[i])) {
-            return reader.refuse_element(*t.low, i, DRYDOCK_BAD_VALUE, "is above action.high");
-        }
-        p.fallback[i] = neutral_action(p.low[i], p.high[i]);
-    }
-    policy.scale = p.scale;
-    policy.bias = p.bias;
-    policy.low = p.low;
-    policy.high = p.high;
-    policy.fallback = p.fallback;
-    return DRYDOCK_OK;
 }
 
-drydock_status load_golden(PolicyReader& reader, const Pieces& p, drydock_policy& policy) {
-    policy.golden_rows = reader.golden_rows();
-    policy.golden_observations = p.golden_observations;
-    policy.golden_actions = p.golden_actions;
-    if (policy.golden_rows == 0) {
-        return DRYDOCK_OK;
-    }
+void load_action(Loader& loader, drydock_policy& policy) {
+    PolicyReader& reader = loader.reader();
     const PolicyTensors& t = reader.tensors();
-    const drydock_status status = copy(reader, t.golden_observations, false, p.golden_observations);
-    return status == DRYDOCK_OK ? copy(reader, t.golden_actions, false, p.golden_actions) : status;
+    const Architecture& a = reader.architecture();
+    policy.scale = loader.values(t.scale, a.action_size);
+    policy.bias = loader.values(t.bias, a.action_size);
+    policy.low = loader.values(t.low, a.action_size, true);
+    policy.high = loader.values(t.high, a.action_size, true);
+    float* const fallback = loader.room(a.action_size);
+    policy.fallback = fallback;
+    if (loader.counting() || !loader.good()) {
+        return;
+    }
+    for (std::uint32_t i = 0; i < a.action_size; ++i) {
+        if (!(policy.low[i] <= policy.high[i])) {
+            return loader.refuse(
+                reader.refuse_element(*t.low, i, DRYDOCK_BAD_VALUE, "is above action.high"));
+        }
+        fallback[i] = a.argmax ? 0.0f : neutral_action(policy.low[i], policy.high[i]);
+    }
+    if (a.argmax) {
+        check_choices(loader, policy);
+    }
+}
+
+void load_golden(Loader& loader, drydock_policy& policy) {
+    PolicyReader& reader = loader.reader();
+    const PolicyTensors& t = reader.tensors();
+    const Architecture& a = reader.architecture();
+    policy.golden_rows = reader.golden_rows();
+    policy.golden_observations =
+        loader.values(t.golden_observations, policy.golden_rows * a.observation_size);
+    policy.golden_actions = loader.values(t.golden_actions, policy.golden_rows * a.action_size);
+}
+
+// The pieces in the order of their use in a call.
+void load_pieces(Loader& loader, drydock_policy& policy) {
+    for (auto* load : {load_observation, load_layers, load_action, load_golden}) {
+        load(loader, policy);
+    }
+    policy.parameters = loader.parameters();
+}
+
+std::uint64_t block_size(PolicyReader& reader) {
+    drydock_policy nowhere{};
+    Loader loader(reader, nullptr, sizeof(drydock_policy));
+    load_pieces(loader, nowhere);
+    return loader.size();
 }
 
 drydock_status load_into(PolicyReader& reader, void* memory, drydock_policy*& policy) {
     const Architecture& a = reader.architecture();
     policy = new (memory) drydock_policy{};
     policy->architecture = a;
-    policy->observation_size = a.sizes[0];
-    policy->action_size = a.sizes[a.layers];
+    policy->observation_size = a.observation_size;
+    policy->action_size = a.action_size;
     policy->schema_major = 1;
     policy->schema_minor = reader.schema_minor();
-    const Runner runner = best_runner();
-    policy->run = runner.run;
-    policy->kernel = runner.name;
-
-    Block block(memory, sizeof(drydock_policy));
-    const Pieces pieces = lay_out(a, reader.golden_rows(), block);
-    drydock_status status = reader.check_sum();
-    for (auto* load : {load_observation, load_layers, load_action, load_golden}) {
-        if (status == DRYDOCK_OK) {
-            status = load(reader, pieces, *policy);
-        }
+    const Isa isa = best_isa();
+    policy->run = a.kind == Kind::best_of_n ? run_best_of_n(isa) : run_mlp(isa);
+    policy->sequence = transformer_functions(isa);
+    policy->kernel = name_of(isa);
+    const drydock_status status = reader.check_sum();
+    if (status != DRYDOCK_OK) {
+        return status;
     }
-    return status;
+    Loader loader(reader, memory, sizeof(drydock_policy));
+    load_pieces(loader, *policy);
+    return loader.status();
 }
 
 drydock_status load_checked(std::span<const unsigned char> file, void* block,
@@ -251,7 +197,7 @@ drydock_status drydock_policy_load(const void* bytes, size_t n, void* block, siz
                                    drydock_diagnosis* diagnosis) noexcept {
     const bool can_tell = diagnosis != nullptr &&
                           diagnosis->struct_size >= sizeof(drydock_diagnosis) &&
-                          diagnosis->abi_version >= DRYDOCK_POLICY_ABI;
+                          diagnosis->abi_version >= 1;
     if (policy != nullptr) {
         *policy = nullptr;
     }

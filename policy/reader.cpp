@@ -64,7 +64,7 @@ drydock_status PolicyReader::read_header() {
         status = find_tensors();
     }
     if (status == DRYDOCK_OK) {
-        status = find_layers();
+        status = kind_ == Kind::decision_transformer ? find_sequence() : find_layers();
     }
     return status == DRYDOCK_OK ? find_golden() : status;
 }
@@ -82,8 +82,9 @@ drydock_status PolicyReader::check_metadata() {
         return status;
     }
     const SafetensorsText* kind = file_.find_metadata("kind");
-    if (kind == nullptr || !kind->is("mlp")) {
-        message_ << "expected kind mlp, got " << (kind == nullptr ? "none" : Value(kind).view());
+    if (kind == nullptr || !parse_kind(Value(kind).view(), kind_)) {
+        message_ << "expected kind mlp, best_of_n or decision_transformer, got "
+                 << (kind == nullptr ? "none" : Value(kind).view());
         return DRYDOCK_UNSUPPORTED_KIND;
     }
     return DRYDOCK_OK;
@@ -112,7 +113,7 @@ drydock_status PolicyReader::check_schema() {
 drydock_status PolicyReader::read_architecture() {
     const Value text(file_.find_metadata("architecture"));
     message_ << "[architecture] ";
-    if (!parse_architecture(text.view(), architecture_, message_)) {
+    if (!parse_architecture(text.view(), kind_, architecture_, message_)) {
         return DRYDOCK_BAD_ARCHITECTURE;
     }
     message_.clear();
@@ -143,8 +144,8 @@ drydock_status PolicyReader::find(std::string_view name, std::span<const std::ui
 }
 
 drydock_status PolicyReader::find_tensors() {
-    const std::uint64_t observation[] = {architecture_.sizes[0]};
-    const std::uint64_t action[] = {architecture_.sizes[architecture_.layers]};
+    const std::uint64_t observation[] = {architecture_.observation_size};
+    const std::uint64_t action[] = {architecture_.action_size};
     const struct {
         std::string_view name;
         std::span<const std::uint64_t> shape;
@@ -181,15 +182,19 @@ drydock_status PolicyReader::find_layers() {
             return status;
         }
     }
+    return count_tensors("layers.", 2 * std::uint64_t{architecture_.layers});
+}
+
+drydock_status PolicyReader::count_tensors(std::string_view beginning, std::uint64_t wanted) {
     std::uint64_t count = 0;
     for (const SafetensorsTensor& tensor : file_.tensors) {
-        char start[7];
+        char room[8];
+        const std::span<char> start(room, beginning.size());
         tensor.name.decode(start);
-        count += std::string_view(start, sizeof start) == "layers." ? 1 : 0;
+        count += std::string_view(start.data(), start.size()) == beginning ? 1 : 0;
     }
-    if (count != 2 * architecture_.layers) {
-        message_ << "expected " << std::uint64_t{2 * architecture_.layers}
-                 << " tensors of layers, got " << count
+    if (count != wanted) {
+        message_ << "expected " << wanted << " tensors " << beginning << "*, got " << count
                  << "; the architecture does not describe all of the network";
         return DRYDOCK_EXTRA_TENSOR;
     }
@@ -204,12 +209,17 @@ drydock_status PolicyReader::find_golden() {
     }
     const SafetensorsTensor* either = observations != nullptr ? observations : actions;
     golden_rows_ = either->rank == 0 ? 0 : either->shape[0];
-    const std::uint64_t observation_shape[] = {golden_rows_, architecture_.sizes[0]};
-    const std::uint64_t action_shape[] = {golden_rows_, architecture_.sizes[architecture_.layers]};
-    const drydock_status status =
+    const std::uint64_t observation_shape[] = {golden_rows_, architecture_.observation_size};
+    const std::uint64_t action_shape[] = {golden_rows_, architecture_.action_size};
+    drydock_status status =
         find("golden.observations", observation_shape, tensors_.golden_observations);
-    return status == DRYDOCK_OK ? find("golden.actions", action_shape, tensors_.golden_actions)
-                                : status;
+    if (status == DRYDOCK_OK) {
+        status = find("golden.actions", action_shape, tensors_.golden_actions);
+    }
+    if (status == DRYDOCK_OK && kind_ == Kind::decision_transformer) {
+        status = find("golden.rewards", std::span(action_shape, 1), tensors_.golden_rewards);
+    }
+    return status;
 }
 
 drydock_status PolicyReader::check_sum() {

@@ -14,13 +14,17 @@ namespace drydock::policy {
 
 constexpr std::size_t kMaxTensors = 128;
 constexpr std::size_t kMaxMetadata = 64;
+constexpr std::size_t kMaxSequenceTensors = 13 + 12 * kMaxBlocks;
 
 struct PolicyTensors {
     const SafetensorsTensor *mean, *deviation, *clip;
     const SafetensorsTensor *scale, *bias, *low, *high;
     const SafetensorsTensor* weights[kMaxLayers];
     const SafetensorsTensor* biases[kMaxLayers];
-    const SafetensorsTensor *golden_observations, *golden_actions;  // null without a self-test
+    const SafetensorsTensor* sequence[kMaxSequenceTensors];  // in the order of sequence_tensors()
+    const SafetensorsTensor *epsilon, *return_scale, *return_target;
+    // Null without a self-test; the rewards are a transformer's.
+    const SafetensorsTensor *golden_observations, *golden_actions, *golden_rewards;
 };
 
 class PolicyReader {
@@ -71,6 +75,8 @@ class PolicyReader {
     drydock_status read_architecture();
     drydock_status find_tensors();
     drydock_status find_layers();
+    drydock_status find_sequence();  // policy/reader_sequence.cpp
+    drydock_status count_tensors(std::string_view beginning, std::uint64_t wanted);
     drydock_status find_golden();
     drydock_status find(std::string_view name, std::span<const std::uint64_t> shape,
                         const SafetensorsTensor*& tensor);
@@ -82,6 +88,7 @@ class PolicyReader {
     SafetensorsFile file_{};
     SafetensorsTensor tensor_room_[kMaxTensors];
     SafetensorsMetadata metadata_room_[kMaxMetadata];
+    Kind kind_ = Kind::mlp;
     Architecture architecture_{};
     PolicyTensors tensors_{};
     std::uint32_t schema_minor_ = 0;

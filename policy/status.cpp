@@ -29,15 +29,17 @@ const char* drydock_status_text(drydock_status status) noexcept {
         case DRYDOCK_WRONG_DTYPE:
             return "a tensor is not of type F32";
         case DRYDOCK_NOT_FINITE:
-            return "a tensor holds NaN or infinity";
+            return "a tensor or an argument holds NaN or infinity";
         case DRYDOCK_BAD_VALUE:
-            return "a standard deviation or clip is not above 0, or bounds are crossed";
+            return "a tensor's value is out of its range, or bounds are crossed";
         case DRYDOCK_CHECKSUM_MISMATCH:
             return "the data do not match sha256_data: the file is damaged";
         case DRYDOCK_NO_GOLDEN:
             return "the file holds no golden observations to test with";
         case DRYDOCK_SELF_TEST_FAILED:
             return "an action differs from the file's golden action";
+        case DRYDOCK_NOT_USED:
+            return "this kind of policy has no use for the call";
         default:
             return "unknown status";
     }
@@ -57,6 +59,8 @@ const char* drydock_act_status_text(drydock_act_status status) noexcept {
             return "an action was clamped to its bounds";
         case DRYDOCK_ACT_BAD_CALL:
             return "a pointer is null or a size is not the policy's: nothing was written";
+        case DRYDOCK_ACT_TIME_BEYOND:
+            return "the episode is longer than the policy was made for";
         default:
             return "unknown status";
     }

@@ -9,12 +9,14 @@ an algorithm: it imports the classes of a checkout of CORL, which the user suppl
     git clone https://github.com/tinkoff-ai/CORL corl
     scripts/make_trace.py --corl corl --seed 1 --fp64 --check -o iql.safetensors
     scripts/make_trace.py --corl corl --algorithm bc --seed 1 --fp64 --check -o bc.safetensors
+    scripts/make_trace.py --corl corl --algorithm cql --lagrange --fp64 --check -o cql.safetensors
     scripts/make_trace.py --corl corl --algorithm td3bc --seed 1 --fp64 --check -o td3bc.safetensors
     scripts/make_trace.py --corl corl --algorithm dt --seed 1 --fp64 --check -o dt.safetensors
 """
 
 import argparse
 import contextlib
+import copy
 import importlib.util
 import json
 import sys
@@ -39,6 +41,8 @@ UNUSED_PACKAGES = ("d4rl", "gym", "pyrallis", "tqdm", "tqdm.auto", "wandb")
 
 def load_corl(checkout, name):
     """Import one of CORL's single files without the packages that only its training loop needs."""
+    if not checkout:
+        sys.exit("make_trace: expected --corl, the root of a CORL checkout, for this algorithm")
     path = Path(checkout) / "algorithms" / "offline" / f"{name}.py"
     if not path.is_file():
         sys.exit(f"make_trace: expected CORL's {path}; pass --corl the root of a CORL checkout")
@@ -126,9 +130,11 @@ def prepare_data(corl, rng, options):
         data = synthetic_transitions(rng, options.rows, options.observation_size,
                                      options.action_size, options.max_action,
                                      options.reward_scale)
-    mean, std = corl.compute_mean_std(data["observations"], eps=1e-3)
+    mean, std = data["observations"].mean(0), data["observations"].std(0) + 1e-3
+    if corl:
+        mean, std = corl.compute_mean_std(data["observations"], eps=1e-3)
     for name in ("observations", "next_observations"):
-        data[name] = corl.normalize_states(data[name], mean, std).astype(np.float32)
+        data[name] = ((data[name] - mean) / std).astype(np.float32)
     return data
 
 
@@ -157,7 +163,6 @@ class CorlRun:
     file = None  # of algorithms/offline/
     metrics = {}  # our name: CORL's
     columns = ("observations", "actions", "rewards", "next_observations", "terminals")
-    streams = {}  # our name of a stream of draws: its shape for one update
 
     def __init__(self, corl, options, dtype, parameters):
         self.corl, self.options, self.dtype = corl, options, dtype
@@ -172,6 +177,11 @@ class CorlRun:
     def snapshot(self):
         return {n: p.detach().numpy().copy() for n, p in self.named_parameters().items()}
 
+    @staticmethod
+    def noise_shapes(options, sizes):
+        """Streams of random numbers in one update: {name: (shape, "normal" or "uniform")}."""
+        return {}
+
     def clipped_weights(self, batch):
         """How many weights of the next update meet an upper limit; for BC there are none."""
         return 0
@@ -179,6 +189,15 @@ class CorlRun:
     def drawing(self, _draws):
         """A block in which the trainer draws these numbers, {stream: tensor}, and no others."""
         return contextlib.nullcontext()
+
+    @staticmethod
+    def adapt(data, options):
+        """The data as this algorithm takes them."""
+        return data
+
+    def train_one(self, batch):
+        """One update; returns its losses under CORL's names."""
+        return self.trainer.train(batch)
 
     def train(self, data, indices, noise):
         """One update per row of `indices`; returns the metric columns and the clipped weights.
@@ -196,7 +215,7 @@ class CorlRun:
                 clipped += self.clipped_weights(batch)
                 draws = {n: torch.from_numpy(v[k]).to(self.dtype) for n, v in noise.items()}
                 with self.drawing(draws):
-                    log = self.trainer.train(batch)
+                    log = self.train_one(batch)
                 for name, theirs in self.metrics.items():
                     losses[name].append(log.get(theirs, float("nan")))
         real = np.float64 if self.dtype == torch.float64 else np.float32
@@ -301,12 +320,138 @@ class BcRun(CorlRun):
                 "learning_rate": self.options.learning_rate, "actor_learning_rate": None}
 
 
+class CqlRun(CorlRun):
+    """CORL's ContinuousCQL. Its networks are 256 wide: their linear layers are exchanged.
+
+    The random numbers that it draws are taken from the recording: PyTorch's source of standard normal
+    numbers for distributions and Tensor.uniform_ are replaced while an update runs.
+    """
+
+    file = "cql"
+    metrics = {"q1_td_loss": "qf1_loss", "q2_td_loss": "qf2_loss",
+               "q1_conservative_loss": "cql_min_qf1_loss", "q2_conservative_loss": "cql_min_qf2_loss",
+               "alpha": "alpha", "alpha_prime": "alpha_prime", "actor_loss": "policy_loss"}
+    # In the order in which CORL draws them.
+    normal_streams = ("policy_action", "target_action", "current_actions", "next_actions")
+
+    def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        observation_size, action_size = sizes
+        pair = observation_size + action_size
+        hidden = options.hidden
+        first = options.q1_hidden or hidden
+        self.actor = corl.TanhGaussianPolicy(observation_size, action_size, options.max_action)
+        resize_layers(self.actor.base_network, [observation_size, *hidden, 2 * action_size])
+        self.critics = []
+        for layers in (first, hidden):
+            critic = corl.FullyConnectedQFunction(observation_size, action_size, True, len(layers))
+            resize_layers(critic.network, [pair, *layers, 1])
+            self.critics.append(critic.to(dtype))
+        self.actor.to(dtype)
+        faster = learning_rate / options.learning_rate  # of a warm-up
+        self.actor_rate = options.actor_learning_rate
+        adam = torch.optim.Adam
+        self.optimizer = adam(self.critics[0].parameters(), lr=learning_rate)
+        self.trainer = corl.ContinuousCQL(
+            critic_1=self.critics[0], critic_1_optimizer=self.optimizer,
+            critic_2=self.critics[1],
+            critic_2_optimizer=adam(self.critics[1].parameters(), lr=learning_rate),
+            actor=self.actor,
+            actor_optimizer=adam(self.actor.parameters(), lr=faster * self.actor_rate),
+            target_entropy=-action_size, discount=options.discount,
+            alpha_multiplier=options.alpha_multiplier,
+            use_automatic_entropy_tuning=not options.fixed_alpha,
+            backup_entropy=options.backup_entropy, policy_lr=faster * self.actor_rate,
+            qf_lr=learning_rate, soft_target_update_rate=polyak, bc_steps=0,
+            target_update_period=options.target_update_period,
+            cql_n_actions=options.n_actions,
+            cql_importance_sample=not options.no_importance_sample,
+            cql_lagrange=options.lagrange, cql_target_action_gap=options.target_action_gap,
+            cql_temp=options.cql_temperature, cql_alpha=options.cql_alpha,
+            cql_max_target_backup=options.max_target_backup,
+            cql_clip_diff_min=options.clip_difference_min,
+            cql_clip_diff_max=options.clip_difference_max)
+        # CORL has no log_alpha where alpha is fixed; a trace always has one.
+        self.log_alpha = self.trainer.log_alpha or corl.Scalar(0.0)
+        for scalar in (self.log_alpha, self.trainer.log_alpha_prime):
+            scalar.to(dtype)
+        super().__init__(corl, options, dtype, parameters)
+
+    @staticmethod
+    def noise_shapes(options, sizes):
+        one = (options.batch, sizes[1])
+        several = (options.batch, options.n_actions, sizes[1])
+        return {"policy_action": (one, "normal"),
+                "target_action": (several if options.max_target_backup else one, "normal"),
+                "current_actions": (several, "normal"), "next_actions": (several, "normal"),
+                "random_actions": (several, "uniform")}
+
+    @contextlib.contextmanager
+    def drawing(self, draws):
+        waiting = [draws[name] for name in self.normal_streams]
+
+        def standard_normal(shape, dtype, device):
+            values = waiting.pop(0)
+            assert tuple(shape) == tuple(values.shape) and dtype == values.dtype, "order of draws"
+            return values
+
+        def uniform(tensor, low, high):
+            assert (low, high) == (-1, 1) and tensor.shape == draws["random_actions"].shape
+            return tensor.copy_(draws["random_actions"])
+
+        with mock.patch("torch.distributions.normal._standard_normal", standard_normal), \
+                mock.patch.object(torch.Tensor, "uniform_", uniform):
+            yield
+        assert not waiting, "CORL drew less often than expected"
+
+    def named_parameters(self):
+        named = {}
+        trainer = self.trainer
+        for prefix, network in (("q1", self.critics[0]), ("q2", self.critics[1]),
+                                ("q1_target", trainer.target_critic_1),
+                                ("q2_target", trainer.target_critic_2), ("actor", self.actor)):
+            named.update(linear_parameters(prefix, network))
+        named["actor.log_std_multiplier"] = self.actor.log_std_multiplier.constant
+        named["actor.log_std_offset"] = self.actor.log_std_offset.constant
+        named["log_alpha"] = self.log_alpha.constant
+        named["log_alpha_prime"] = trainer.log_alpha_prime.constant
+        return named
+
+    def hyperparameters(self):
+        options = self.options
+        unlimited = {float("inf"): None, float("-inf"): None}
+        return {
+            **self.shared_hyperparameters(self.optimizer),
+            "polyak": options.polyak, "target_update_period": options.target_update_period,
+            "q_learning_rate": options.learning_rate, "actor_learning_rate": self.actor_rate,
+            "alpha_learning_rate": self.actor_rate,
+            "alpha_prime_learning_rate": options.learning_rate,
+            "actor_learning_rate_schedule": "constant", "n_actions": options.n_actions,
+            "cql_alpha": options.cql_alpha, "cql_temperature": options.cql_temperature,
+            "importance_sample": not options.no_importance_sample, "lagrange": options.lagrange,
+            "target_action_gap": options.target_action_gap,
+            "max_target_backup": options.max_target_backup,
+            "backup_entropy": options.backup_entropy,
+            "clip_difference_min": unlimited.get(options.clip_difference_min,
+                                                 options.clip_difference_min),
+            "clip_difference_max": unlimited.get(options.clip_difference_max,
+                                                 options.clip_difference_max),
+            "automatic_entropy_tuning": not options.fixed_alpha,
+            "target_entropy": self.trainer.target_entropy,
+            "alpha_multiplier": options.alpha_multiplier, "bc_steps": 0, "log_alpha_init": 0.0,
+            "log_alpha_prime_init": 1.0, "log_std_min": self.actor.tanh_gaussian.log_std_min,
+            "log_std_max": self.actor.tanh_gaussian.log_std_max,
+        }
+
+
 class Td3BcRun(CorlRun):
     """CORL's TD3_BC. Its networks have fixed sizes: their linear layers are exchanged, nothing else."""
 
     file = "td3_bc"
     metrics = {"q_loss": "critic_loss", "actor_loss": "actor_loss"}
-    streams = {"target_policy": lambda batch, actions: (batch, actions)}
+
+    @staticmethod
+    def noise_shapes(options, sizes):
+        return {"target_policy": ((options.batch, sizes[1]), "normal")}
 
     def __init__(self, corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
         observation_size, action_size = sizes
@@ -354,6 +499,88 @@ class Td3BcRun(CorlRun):
         }
 
 
+class DiscreteCqlRun(CorlRun):
+    """Discrete CQL, written here in plain PyTorch from the paper: CORL has no such class.
+
+    So this trace compares two readings of one text; it says nothing about a published program.
+    """
+
+    metrics = {"td_loss": "td_loss", "conservative_loss": "conservative_loss"}
+
+    def __init__(self, _corl, options, sizes, dtype, learning_rate, polyak, parameters=None):
+        self.atoms = options.quantiles or 1
+        layers = []
+        widths = [sizes[0], *options.hidden, options.choices * self.atoms]
+        for inner, out in zip(widths, widths[1:]):
+            layers += [torch.nn.Linear(inner, out), torch.nn.ReLU()]
+        self.q = torch.nn.Sequential(*layers[:-1]).to(dtype)
+        self.target = torch.nn.Sequential(*(copy.deepcopy(layer) for layer in self.q)).to(dtype)
+        self.optimizer = torch.optim.Adam(self.q.parameters(), lr=learning_rate)
+        self.polyak, self.updates, self.trainer = polyak, 0, self
+        super().__init__(None, options, dtype, parameters)
+
+    @staticmethod
+    def adapt(data, options):
+        """The continuous actions of the data, cut into as many intervals as there are choices."""
+        share = (data["actions"][:, 0] / options.max_action + 1) / 2
+        choices = np.clip(share * options.choices, 0, options.choices - 1)
+        return {**data, "actions": choices.astype(np.int64)}
+
+    def returns(self, network, observations):
+        return network(observations).reshape(-1, self.options.choices, self.atoms)
+
+    def loss(self, batch):
+        observations, choices, rewards, following, terminals = batch
+        rows = torch.arange(len(observations))
+        choices = choices.long()
+        returns = self.returns(self.q, observations)
+        with torch.no_grad():
+            judged = self.returns(self.target, following)
+            chooser = judged if self.options.no_double_dqn else self.returns(self.q, following)
+            best = chooser.mean(2).argmax(1)
+            target = rewards + self.options.discount * (1 - terminals) * judged[rows, best]
+        predicted = returns[rows, choices]
+        if self.options.quantiles:
+            error = target[:, :, None] - predicted[:, None, :]
+            huber = torch.nn.functional.huber_loss(
+                predicted[:, None, :].expand_as(error), target[:, :, None].expand_as(error),
+                reduction="none")
+            tau = (torch.arange(self.atoms, dtype=self.dtype) + 0.5) / self.atoms
+            weight = torch.where(error < 0, 1 - tau, tau)
+            td = (weight.detach() * huber).sum(2).mean()
+        else:
+            td = torch.nn.functional.smooth_l1_loss(predicted, target)
+        values = returns.mean(2)
+        conservative = self.options.cql_alpha * torch.nn.functional.cross_entropy(values, choices)
+        return td, conservative
+
+    def train_one(self, batch):
+        td, conservative = self.loss(batch)
+        self.optimizer.zero_grad()
+        (td + conservative).backward()
+        self.optimizer.step()
+        self.updates += 1
+        if self.updates % self.options.target_update_period == 0:
+            with torch.no_grad():
+                for ours, theirs in zip(self.target.parameters(), self.q.parameters()):
+                    ours.lerp_(theirs, self.polyak)
+        return {"td_loss": td.item(), "conservative_loss": conservative.item()}
+
+    def named_parameters(self):
+        return {**linear_parameters("q", self.q), **linear_parameters("q_target", self.target)}
+
+    def hyperparameters(self):
+        options = self.options
+        return {
+            **self.shared_hyperparameters(self.optimizer), "action_count": options.choices,
+            "learning_rate": options.learning_rate, "polyak": options.polyak,
+            "target_update_period": options.target_update_period,
+            "cql_alpha": options.cql_alpha, "double_dqn": not options.no_double_dqn,
+            "head": "quantile" if options.quantiles else "mean",
+            "quantiles": options.quantiles or 1, "td_error": "huber", "huber_threshold": 1.0,
+        }
+
+
 def resize_layers(net, sizes):
     """Put linear layers of other sizes in the place of those of a torch.nn.Sequential."""
     places = [i for i, module in enumerate(net) if isinstance(module, torch.nn.Linear)]
@@ -373,14 +600,16 @@ def warmed_up_parameters(run_class, corl, options, sizes, data, rng):
     run = run_class(corl, options, sizes, torch.float32, 10 * options.learning_rate, 0.02)
     if options.warm_up:
         run.train(data, rng.integers(0, options.rows, size=(options.warm_up, options.batch)),
-                  draw_noise(run_class, rng, options.warm_up, options.batch, sizes[1]))
+                  draw_noise(run_class, rng, options, options.warm_up, sizes))
     return run.snapshot()
 
 
-def draw_noise(run_class, rng, steps, batch, action_size):
-    """{stream: (steps, ...)} standard normal, fp32."""
-    return {name: rng.standard_normal((steps, *shape(batch, action_size)), dtype=np.float32)
-            for name, shape in run_class.streams.items()}
+def draw_noise(run_class, rng, options, steps, sizes):
+    """{stream: (steps, ...)} in fp32."""
+    draw = {"normal": lambda shape: rng.standard_normal(shape, dtype=np.float32),
+            "uniform": lambda shape: rng.uniform(-1, 1, shape).astype(np.float32)}
+    return {name: draw[kind]((steps, *shape))
+            for name, (shape, kind) in run_class.noise_shapes(options, sizes).items()}
 
 
 def flip_hidden(parameters):
@@ -399,7 +628,7 @@ def flip_hidden(parameters):
 
 
 def metric_deviation(got, want):
-    scale = np.maximum(np.abs(want), np.nanmean(np.abs(want)))
+    scale = np.maximum(np.maximum(np.abs(want), np.nanmean(np.abs(want))), 1e-30)
     return float(np.nanmax(np.abs(got - want) / scale))
 
 
@@ -419,15 +648,16 @@ def report_conditioning(title, tolerances, losses, final, other_losses, other_fi
 
 def record(options):
     run_class = RUNS[options.algorithm]
-    corl = load_corl(options.corl, run_class.file)
+    corl = load_corl(options.corl, run_class.file) if run_class.file else None
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     data = prepare_data(corl, rng, options)
     options.rows = len(data["rewards"])
     sizes = (data["observations"].shape[1], data["actions"].shape[1])
+    data = run_class.adapt(data, options)
     start = warmed_up_parameters(run_class, corl, options, sizes, data, rng)
     indices = rng.integers(0, options.rows, size=(options.steps, options.batch))
-    noise = draw_noise(run_class, rng, options.steps, options.batch, sizes[1])
+    noise = draw_noise(run_class, rng, options, options.steps, sizes)
 
     def run(dtype, rows=indices, init=start, draws=noise):
         one = run_class(corl, options, sizes, dtype, options.learning_rate, options.polyak, init)
@@ -468,23 +698,47 @@ def record(options):
             report_conditioning("fp64, reordered  ", fp64, losses64, final64, other_losses64,
                                 flip_hidden(other64.snapshot())),
         ])
+    source = (f"CORL algorithms/offline/{run_class.file}.py" if run_class.file
+              else "scripts/make_trace.py's own PyTorch")
     metadata = {
-        "drydock.trace": "1", "algorithm": options.algorithm, "preset": "corl",
+        "drydock.trace": "1", "algorithm": options.algorithm,
+        "preset": "corl" if run_class.file else "vector",
         "steps": str(options.steps),
         "hyperparameters": json.dumps(single.hyperparameters()),
-        "generator": f"CORL algorithms/offline/{run_class.file}.py, torch {torch.__version__}, "
+        "generator": f"{source}, torch {torch.__version__}, "
                      f"seed {options.seed}{note}",
     }
     return tensors, metadata, good
 
 
-RUNS = {"bc": BcRun, "iql": IqlRun, "td3bc": Td3BcRun}
+RUNS = {"bc": BcRun, "cql": CqlRun, "discrete-cql": DiscreteCqlRun, "iql": IqlRun, "td3bc": Td3BcRun}
+
+
+def add_cql_arguments(add):
+    add("--actor-learning-rate", type=float, default=3e-5)
+    add("--q1-hidden", metavar="N,N", help="of the first critic, where it differs")
+    add("--n-actions", type=int, default=10)
+    add("--cql-alpha", type=float, default=10.0)
+    add("--cql-temperature", type=float, default=1.0)
+    add("--no-importance-sample", action="store_true")
+    add("--lagrange", action="store_true")
+    add("--target-action-gap", type=float, default=-1.0)
+    add("--max-target-backup", action="store_true")
+    add("--backup-entropy", action="store_true")
+    add("--clip-difference-min", type=float, default=float("-inf"))
+    add("--clip-difference-max", type=float, default=float("inf"))
+    add("--fixed-alpha", action="store_true", help="no automatic entropy tuning")
+    add("--alpha-multiplier", type=float, default=1.0)
+    add("--target-update-period", type=int, default=1)
+    add("--choices", type=int, default=3, help="discrete-cql: among how many actions")
+    add("--quantiles", type=int, default=0, help="discrete-cql: of its head; 0 is the mean")
+    add("--no-double-dqn", action="store_true", help="discrete-cql: the target network chooses")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     add = parser.add_argument
-    add("--corl", required=True, metavar="DIR", help="root of a checkout of CORL")
+    add("--corl", metavar="DIR", help="root of a checkout of CORL; discrete-cql needs none")
     add("--algorithm", choices=sorted([*RUNS, "dt"]), default="iql")
     add("--seed", type=int, default=0, help="draws the data, the parameters and the batches")
     add("--steps", type=int, default=40, help="updates to record")
@@ -503,6 +757,7 @@ def parse_arguments():
     add("--temperature", type=float, default=3.0)
     add("--td3bc-alpha", type=float, default=2.5, help="weight of Q against imitation")
     add("--learning-rate", type=float, default=3e-4)
+    add_cql_arguments(parser.add_argument_group("cql").add_argument)
     add("--max-steps", type=int, help="horizon of the actor's cosine; default: --steps")
     add("--warm-up", type=int, default=300, metavar="N", help="fast updates before the recording")
     trace_dt.add_arguments(add)
@@ -512,6 +767,8 @@ def parse_arguments():
     add("-o", "--output", required=True, metavar="FILE")
     options = parser.parse_args()
     options.hidden = [int(size) for size in options.hidden.split(",")]
+    if options.q1_hidden:
+        options.q1_hidden = [int(size) for size in options.q1_hidden.split(",")]
     options.max_steps = options.max_steps or options.steps
     return options
 

@@ -266,6 +266,7 @@ Collected collect_episodes(const CollectOptions& options, const CollectCallbacks
     Collected collected;
     collected.dataset.observation_size = info.observation_size;
     collected.dataset.action_size = info.action_size;
+    collected.dataset.action_count = info.action_count;
     collected.dataset.attributes = actor.attributes();
     collected.dataset.attributes["env"] = info.name;
     for (const auto& [name, value] : info.provenance) collected.dataset.attributes[name] = value;

@@ -50,7 +50,14 @@ CollectActor::CollectActor(const CollectOptions& options, const envs::Environmen
       high_(environment.action_high),
       noise_((check_disturbance(options), options.noise)),
       random_steps_(options.random_steps),
+      action_count_(static_cast<std::uint64_t>(environment.action_count)),
       seed_(options.seed) {
+    if (action_count_ > 0 && !noise_.empty()) {
+        throw Error(fmt::format("[collect] expected no noise for environment '{}', whose actions "
+                                "are choices, got {}; take a share of random steps",
+                                environment.name, fmt::join(noise_, ",")),
+                    ErrorKind::usage);
+    }
     if (!options.policy.empty()) {
         load_policy(policy_file(options.policy), environment);
     } else {
@@ -84,6 +91,12 @@ void CollectActor::disturb(std::uint64_t episode, std::uint64_t step,
     const double level = noise_.empty() ? 0.0 : noise_[episode % noise_.size()];
     const bool random = random_steps_ > 0 && uniform_f64(seed_, stream_id("collect_choice"),
                                                          episode, step) < random_steps_;
+    if (action_count_ > 0) {
+        if (!random) return;
+        action[0] = static_cast<float>(
+            random_index(seed_, stream_id("collect_action"), episode, step, action_count_));
+        return;
+    }
     for (std::size_t j = 0; j < action.size(); ++j) {
         const double low = double{low_[j]}, high = double{high_[j]};
         const std::uint64_t element = step * action.size() + j;

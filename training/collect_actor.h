@@ -43,6 +43,7 @@ class CollectActor {
     std::vector<float> low_, high_;
     std::vector<double> noise_;
     double random_steps_;
+    std::uint64_t action_count_;  // of the environment
     std::uint64_t seed_;
     std::optional<LoadedPolicy> policy_;
     std::unique_ptr<envs::Behaviour> behaviour_;

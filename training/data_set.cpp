@@ -19,22 +19,49 @@ constexpr std::int64_t kGoldenRows = 16;
 
 void check_sizes(const data::Dataset& dataset, const envs::EnvironmentInfo& environment) {
     if (dataset.observation_size == environment.observation_size &&
-        dataset.action_size == environment.action_size) {
+        dataset.action_size == environment.action_size &&
+        (dataset.action_count > 0) == (environment.action_count > 0)) {
         return;
     }
+    const auto actions = [](std::int64_t size, std::int64_t count) {
+        return count > 0 ? fmt::format("a choice among {}", count) : std::to_string(size);
+    };
+    throw Error(fmt::format(
+        "[data] expected {} observations and {} actions for environment '{}', got "
+        "{} and {} in '{}'; name the environment that the data come from",
+        environment.observation_size, actions(environment.action_size, environment.action_count),
+        environment.name, dataset.observation_size,
+        actions(dataset.action_size, dataset.action_count), dataset.path));
+}
+
+void check_kind(const data::Dataset& dataset, const algorithms::Recipe& recipe) {
+    const bool choices = dataset.action_count > 0;
+    if (choices ? recipe.takes_choices() : recipe.takes_real_actions()) return;
+    std::vector<std::string> fitting;
+    for (const std::string& name : algorithms::list_algorithms()) {
+        const auto other = algorithms::make_recipe(name);
+        if (choices ? other->takes_choices() : other->takes_real_actions()) fitting.push_back(name);
+    }
     throw Error(
-        fmt::format("[data] expected {} observations and {} actions for environment '{}', got "
-                    "{} and {} in '{}'; name the environment that the data come from",
-                    environment.observation_size, environment.action_size, environment.name,
-                    dataset.observation_size, dataset.action_size, dataset.path));
+        fmt::format("[data] expected actions that are {} for {}, got {} in '{}'; train one of {} "
+                    "on it",
+                    choices ? "real numbers" : "choices (an integer column)", recipe.name(),
+                    choices ? fmt::format("choices among {}", dataset.action_count)
+                            : fmt::format("{} real numbers per row", dataset.action_size),
+                    dataset.path, fmt::join(fitting, ", ")),
+        ErrorKind::usage);
 }
 
 ActionMap action_map(const data::Dataset& dataset, algorithms::Recipe& recipe,
                      const envs::EnvironmentInfo* environment) {
+    if (environment && environment->action_count > 0) {
+        return ActionMap::choices(environment->action_count);
+    }
     if (environment) {
         return ActionMap::from_bounds(environment->action_low, environment->action_high);
     }
     const auto size = static_cast<std::size_t>(dataset.action_size);
+    if (dataset.action_count > 0) return ActionMap::choices(dataset.action_count);
     float bound = 1.0f;
     if (recipe.settings().contains("max_action")) {
         bound = std::strtof(recipe.settings().get("max_action").c_str(), nullptr);
@@ -144,8 +171,11 @@ void make_windows(data::Dataset dataset, const algorithms::CommonSettings& commo
 
 TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
                            const envs::EnvironmentInfo* environment) {
+    check_kind(dataset, recipe);
     if (environment) check_sizes(dataset, *environment);
-    const algorithms::CommonSettings& common = recipe.common();
+    algorithms::CommonSettings& common = recipe.common();
+    common.action_count = environment && environment->action_count > 0 ? environment->action_count
+                                                                       : dataset.action_count;
     TrainingData out;
     out.path = dataset.path;
     out.name = std::filesystem::path(dataset.path).stem().string();
@@ -165,7 +195,7 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     out.golden_rows = std::min(kGoldenRows, t.count);
     out.golden_observations = pick_rows(t, out.golden_rows);
     if (common.normalize_observations) out.normalizer.apply(t);
-    map_actions(t.actions, out.actions, common.action_clip);
+    if (common.action_count == 0) map_actions(t.actions, out.actions, common.action_clip);
     return out;
 }
 
@@ -207,6 +237,10 @@ ActionMap ActionMap::from_bounds(std::vector<float> low, std::vector<float> high
     map.low = std::move(low);
     map.high = std::move(high);
     return map;
+}
+
+ActionMap ActionMap::choices(std::int64_t count) {
+    return {{0.0f}, {static_cast<float>(count - 1)}, {1.0f}, {0.0f}};
 }
 
 TrainingData prepare_training_data(data::Dataset dataset, algorithms::Recipe& recipe,

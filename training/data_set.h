@@ -21,6 +21,8 @@ struct ActionMap {
     std::vector<float> low, high, scale, bias;
 
     static ActionMap from_bounds(std::vector<float> low, std::vector<float> high);
+    // For the number of a choice, which stays what it is.
+    static ActionMap choices(std::int64_t count);
 };
 
 // Data ready for training, and what the policy file has to know of it.

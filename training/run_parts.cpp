@@ -84,7 +84,11 @@ void notice_sequences(const data::SequenceReport& s, const algorithms::Recipe& r
     }
 }
 
-void load_data(RunParts& parts, const Notice& notice) {
+void load_data(RunParts& parts, const Notice& notice, const RunParts* sibling) {
+    if (sibling) {
+        parts.data = sibling->data;  // whose columns are with its session
+        return;
+    }
     parts.data = load_training_data(parts.options.dataset, *parts.recipe,
                                     parts.environment ? &parts.environment->info() : nullptr);
     if (parts.data.sequences) notice_sequences(*parts.data.sequences, *parts.recipe, notice);
@@ -97,17 +101,25 @@ void load_data(RunParts& parts, const Notice& notice) {
         best->highest, parts.recipe->common().best_discount < 1 ? ", discounted" : ""));
 }
 
-void make_session(RunParts& parts, const std::string& isa) {
+void make_session(RunParts& parts, const std::string& isa, const RunParts* sibling) {
     SessionOptions options;
+    if (sibling) options.device = sibling->session->device();
     options.threads = parts.options.threads;
     options.seed = parts.options.seed;
     options.check_numerics = parts.options.check_numerics;
     options.isa = isa;
     data::Transitions& transitions = parts.data.transitions;
-    parts.session = std::make_unique<Session>(*parts.recipe, transitions.observation_size,
-                                              transitions.action_size, options);
-    parts.session->add_data(std::move(transitions));
-    transitions = {};
+    const std::int64_t observations =
+        sibling ? sibling->session->observation_size() : transitions.observation_size;
+    const std::int64_t actions =
+        sibling ? sibling->session->action_size() : transitions.action_size;
+    parts.session = std::make_unique<Session>(*parts.recipe, observations, actions, options);
+    if (sibling) {
+        parts.session->share_data(*sibling->session);
+    } else {
+        parts.session->add_data(std::move(transitions));
+        transitions = {};
+    }
     parts.session->record_update();
 }
 
@@ -222,7 +234,8 @@ EarlierRun read_earlier(const RunParts& parts, std::int64_t step, Tensors extra)
     return earlier;
 }
 
-void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice) {
+void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice,
+             const RunParts* sibling) {
     const std::string path = parts.folder.file("checkpoint.safetensors");
     check_same_data(parts.data, checkpoint);
     const std::string environment = describe_environment(parts.environment.get());
@@ -230,7 +243,7 @@ void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice
         refuse_change("environment", checkpoint.text("environment"), environment,
                       parts.options.out);
     }
-    make_session(parts, isa_for(checkpoint.text("isa")));
+    make_session(parts, isa_for(checkpoint.text("isa")), sibling);
     say_what_differs(checkpoint, *parts.session, notice);
     Checkpoint restored = restore_checkpoint(checkpoint, path, parts.session->state());
     const std::int64_t step = parts.session->step();
@@ -244,10 +257,25 @@ void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice
     notice(fmt::format("going on from update {} of {}", step, parts.options.steps));
 }
 
+// Runs that share columns must want the same ones.
+void check_sibling(const RunParts& parts, const RunParts& sibling) {
+    const TrainOptions &a = parts.options, &b = sibling.options;
+    bool same = a.algorithm == b.algorithm && a.dataset == b.dataset &&
+                a.environment == b.environment && a.precision == b.precision;
+    for (const std::string& name : parts.recipe->settings().names()) {
+        same = same && parts.recipe->settings().get(name) == sibling.recipe->settings().get(name);
+    }
+    if (same) return;
+    throw Error(fmt::format("[resume] expected '{}' and '{}' to differ in the seed alone; resume "
+                            "each by itself",
+                            b.out, a.out),
+                ErrorKind::usage);
+}
+
 }  // namespace
 
-RunParts begin_run(const TrainOptions& options, const Notice& notice,
-                   const std::atomic<bool>* stop) {
+RunParts begin_run(const TrainOptions& options, const Notice& notice, const std::atomic<bool>* stop,
+                   const RunParts* sibling) {
     check_options(options);
     RunParts parts{options, RunFolder::for_new_run(options.out, options.overwrite), {}, {}, {}, {},
                    {}};
@@ -266,8 +294,8 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice,
         if (!options.overwrite) begin();
         parts.environment = find_environment(parts.options.environment);
         notice(row);
-        load_data(parts, notice);
-        make_session(parts, "");
+        load_data(parts, notice, sibling);
+        make_session(parts, "", sibling);
         if (options.overwrite) {
             if (stop && stop->load()) {
                 throw Stopped(fmt::format("[train] stopped before the run began; '{}' is as it was",
@@ -284,7 +312,7 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice,
     return parts;
 }
 
-RunParts continue_run(const ResumeOptions& resume, const Notice& notice) {
+RunParts continue_run(const ResumeOptions& resume, const Notice& notice, const RunParts* sibling) {
     RunParts parts{{}, RunFolder::of_earlier_run(resume.folder), {}, {}, {}, {}, {}};
     TrainOptions& options = parts.options;
     options = read_config(parts.folder.file("config.toml"));
@@ -301,12 +329,13 @@ RunParts continue_run(const ResumeOptions& resume, const Notice& notice) {
     }
     parts.environment = find_environment(options.environment);
     make_paths_absolute(options);
-    load_data(parts, notice);
+    if (sibling) check_sibling(parts, *sibling);
+    load_data(parts, notice, sibling);
     if (checkpoint) {
-        restore(parts, *checkpoint, notice);
+        restore(parts, *checkpoint, notice, sibling);
     } else {
         notice("the run was ended before its first checkpoint: it begins anew");
-        make_session(parts, "");
+        make_session(parts, "", sibling);
     }
     write_config(parts);
     return parts;

@@ -39,13 +39,15 @@ struct RunParts {
 
 // Checks the options, makes the folder with its config.toml, reads the data and records the update.
 // When any of that fails, the folder is as it was. Throws what train() throws, and Stopped when
-// `*stop` became true before it could take the place of another run.
-RunParts begin_run(const TrainOptions& options, const Notice& notice,
-                   const std::atomic<bool>* stop);
+// `*stop` became true before it could take the place of another run. A `sibling` is a run of the
+// same data that outlives this one: its device and its columns are shared.
+RunParts begin_run(const TrainOptions& options, const Notice& notice, const std::atomic<bool>* stop,
+                   const RunParts* sibling = nullptr);
 
 // The same from a run folder. A run that was ended before its first checkpoint begins anew. Throws
 // what resume() throws; the folder's files are then as they were.
-RunParts continue_run(const ResumeOptions& options, const Notice& notice);
+RunParts continue_run(const ResumeOptions& options, const Notice& notice,
+                      const RunParts* sibling = nullptr);
 
 // What a checkpoint says of its run, and continue_run() checks.
 Metadata checkpoint_metadata(const RunParts& parts);

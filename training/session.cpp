@@ -91,7 +91,7 @@ Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
       batch_size_(recipe.common().batch_size),
       check_numerics_(options.check_numerics),
       reads_outcomes_(recipe.reads_outcomes()),
-      device_(Device::cpu(options.threads, options.isa)) {
+      device_(options.device ? *options.device : Device::cpu(options.threads, options.isa)) {
     recipe.fit(observation_size, action_size);
     state_ = std::make_unique<State>(device_, options.real, options.metric_rows);
     state_->counters().seed = options.seed;
@@ -124,6 +124,17 @@ void Session::add_data(data::Transitions t) {
     add(kRewards, "data.rewards", {n}, t.rewards);
     add(kNextObservations, "data.next_observations", {n, observation_size_}, t.next_observations);
     add(kTerminals, "data.terminals", {n}, t.terminals);
+}
+
+void Session::share_data(const Session& other) {
+    if (other.window_columns_) {
+        window_columns_.emplace(*state_, *other.window_columns_, *other.state_);
+    }
+    for (std::size_t c = 0; c < std::size(columns_); ++c) {
+        if (other.columns_[c] < 0) continue;
+        columns_[c] = state_->share_column(other.state_->buffer(other.columns_[c]));
+    }
+    state_->counters().dataset_size = other.state_->counters().dataset_size;
 }
 
 void Session::record_update() {

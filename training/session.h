@@ -16,8 +16,9 @@
 namespace drydock::training {
 
 struct SessionOptions {
-    int threads = 0;  // 0: all cores
-    std::string isa;  // "": DRYDOCK_ISA, or the best there is
+    int threads = 0;               // 0: all cores
+    std::string isa;               // "": DRYDOCK_ISA, or the best there is
+    std::optional<Device> device;  // instead of both: one that sessions share
     DType real = DType::f32;
     std::uint64_t seed = 0;
     std::int64_t metric_rows = 1024;  // updates that the metric ring keeps
@@ -38,6 +39,8 @@ class Session {
     // once. In fp32 they are taken as they are: give
     // them with std::move, or a copy is made.
     void add_data(data::Transitions transitions);
+    // The same columns as another session's, which must outlive this one.
+    void share_data(const Session& other);
     // Records and plans the update; once, after add_data. Streams are injected before it.
     void record_update();
     // Runs n updates. Throws Error under check_numerics when a value is not finite.

@@ -171,8 +171,33 @@ void read_sequences(const TensorFile& trace, data::Transitions& t) {
     t.pad_action = pad("data/pad_action", t.action_size);
 }
 
+// Choices: data/actions int64 (N). Among how many the hyperparameters say as action_count, else the
+// largest does.
+void read_choices(const TensorFile& trace, data::Transitions& t) {
+    const TensorData& actions = demand(trace, "data/actions", {t.count}, DType::i64);
+    std::int64_t count = 2;
+    for (const std::int64_t a : actions.i64("data/actions")) {
+        if (a < 0 || a >= std::int64_t{1} << 16) {
+            refuse(fmt::format("expected data/actions in [0, 65536), got {}", a));
+        }
+        t.actions.push_back(static_cast<float>(a));
+        count = std::max(count, a + 1);
+    }
+    const auto json = nlohmann::json::parse(trace.text("hyperparameters"), nullptr, false);
+    const auto said = json.find("action_count");
+    if (said != json.end() && said->is_number_integer()) {
+        if (said->get<std::int64_t>() < count) {
+            refuse(fmt::format("expected data/actions below action_count {}, got {}",
+                               said->get<std::int64_t>(), count - 1));
+        }
+        count = said->get<std::int64_t>();
+    }
+    t.action_size = 1;
+    t.action_count = count;
+}
+
 // Rewards, next observations and terminals may be absent where the algorithm does not read them.
-data::Transitions read_data(const TensorFile& trace, algorithms::Recipe& recipe) {
+data::Transitions read_data(const TensorFile& trace, const algorithms::Recipe& recipe) {
     const auto f32 = [&](const char* name, const Dims& shape) -> std::vector<float> {
         return demand(trace, name, shape, DType::f32).f32(name);
     };
@@ -180,8 +205,14 @@ data::Transitions read_data(const TensorFile& trace, algorithms::Recipe& recipe)
     t.observations = f32("data/observations", {-1, -1});
     t.count = trace.tensor("data/observations").shape[0];
     t.observation_size = trace.tensor("data/observations").shape[1];
-    t.actions = f32("data/actions", {t.count, -1});
-    t.action_size = trace.tensor("data/actions").shape[1];
+    const auto actions = trace.tensors.find("data/actions");
+    const bool integers = actions != trace.tensors.end() && actions->second.dtype == DType::i64;
+    if (!recipe.takes_real_actions() || (recipe.takes_choices() && integers)) {
+        read_choices(trace, t);
+    } else {
+        t.actions = f32("data/actions", {t.count, -1});
+        t.action_size = trace.tensor("data/actions").shape[1];
+    }
     if (recipe.windows()) read_sequences(trace, t);
     if (!recipe.reads_outcomes()) return t;
     t.rewards = f32("data/rewards", {t.count});
@@ -262,6 +293,7 @@ Trace::Trace(const TensorFile& trace) : file(trace), steps(0) {
     ignored = apply_hyperparameters(trace, *recipe);
     recipe->common().batch_action_bound = recipe->common().max_action;
     data = read_data(trace, *recipe);
+    recipe->common().action_count = data.action_count;
     for (const std::string& name : names_under(trace, "data/")) {
         const bool read = kColumns.contains(name) ||
                           (recipe->reads_outcomes() && kOutcomes.contains(name)) ||

@@ -40,6 +40,7 @@ struct TrainOptions {
 
 // What a progress line shows. Metrics are averages since the last report.
 struct Progress {
+    std::uint64_t seed = 0;
     std::int64_t step = 0, steps = 0;
     double seconds = 0;             // since the first update
     double updates_per_second = 0;  // evaluation not counted

@@ -46,6 +46,16 @@ WindowColumns::WindowColumns(State& state, data::Transitions s, const algorithms
     state.counters().dataset_size = s.count;
 }
 
+WindowColumns::WindowColumns(State& state, const WindowColumns& other, const State& owner)
+    : spec_(other.spec_) {
+    const auto share = [&](BufferId id) { return state.share_column(owner.buffer(id)); };
+    observations_ = share(other.observations_);
+    actions_ = share(other.actions_);
+    returns_to_go_ = share(other.returns_to_go_);
+    mask_ = share(other.mask_);
+    offsets_ = share(other.offsets_);
+}
+
 // Each row is the first of a window with the same probability, so that an episode is chosen in
 // proportion to its length and a step in it evenly.
 algorithms::Batch WindowColumns::record(Graph& g, std::int64_t batch_size) const {

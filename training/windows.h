@@ -14,6 +14,9 @@ class WindowColumns {
     // Takes data::make_sequences' columns. Throws Error when the episodes do not cover the rows.
     WindowColumns(State& state, data::Transitions sequences, const algorithms::WindowSpec& spec);
 
+    // The same columns for another state; `owner` is the state of `other` and outlives this one.
+    WindowColumns(State& state, const WindowColumns& other, const State& owner);
+
     // Records the windows whose first rows are drawn from the stream "batch", `batch_size` of them.
     algorithms::Batch record(Graph& graph, std::int64_t batch_size) const;
 

@@ -210,4 +210,10 @@ Tensor fill(Graph& graph, const Shape& shape, double value) {
     return graph.append_one({Op::fill, {}, {shape}, attributes, graph.real()});
 }
 
+Tensor arange(Graph& graph, std::int64_t n) {
+    Attributes attributes;
+    attributes.q = 1.0;
+    return graph.append_one({Op::fill, {}, {{n}}, attributes, graph.real()});
+}
+
 }  // namespace drydock

@@ -19,18 +19,6 @@ Tensor rows(Tensor x) {
     return unit && (x.shape()[0] == 1 || strides[0] >= x.shape()[1]) ? x : contiguous(x);
 }
 
-Tensor activate(Tensor x, Activation activation) {
-    switch (activation) {
-        case Activation::none:
-            return x;
-        case Activation::relu:
-            return relu(x);
-        case Activation::tanh:
-            return tanh(x);
-    }
-    return x;
-}
-
 // The cotangent before an activation with output y.
 Tensor before_activation(Tensor g, Tensor y, Activation activation) {
     if (activation == Activation::none) return g;
@@ -42,6 +30,18 @@ Tensor before_activation(Tensor g, Tensor y, Activation activation) {
 }
 
 }  // namespace
+
+Tensor activate(Tensor x, Activation activation) {
+    switch (activation) {
+        case Activation::none:
+            return x;
+        case Activation::relu:
+            return relu(x);
+        case Activation::tanh:
+            return tanh(x);
+    }
+    return x;
+}
 
 Tensor matmul(Tensor a, Tensor b, bool transpose_a, bool transpose_b) {
     if (a.shape().rank() != 2 || b.shape().rank() != 2 ||

@@ -51,6 +51,8 @@ Tensor equal(Tensor a, Tensor b);
 Tensor where(Tensor condition, Tensor a, Tensor b);
 // A constant.
 Tensor fill(Graph& graph, const Shape& shape, double value);
+// The constant 0, 1, ..., n - 1.
+Tensor arange(Graph& graph, std::int64_t n);
 
 // --- shape.cpp ---
 // The same values, through which no gradient flows.
@@ -94,6 +96,7 @@ Tensor logsumexp(Tensor x, int axis);
 // --- linear.cpp ---
 // op(a) op(b) for (M, K) and (K, N), op being the transposition where the flag is set.
 Tensor matmul(Tensor a, Tensor b, bool transpose_a = false, bool transpose_b = false);
+Tensor activate(Tensor x, Activation activation);
 // activation(x w^T + bias) for x (N, I), w (O, I), bias (O) or empty.
 Tensor linear(Tensor x, Tensor w, Tensor bias, Activation activation = Activation::none);
 
@@ -136,5 +139,26 @@ Tensor mse(Tensor a, Tensor b);
 Tensor expectile_loss(Tensor u, double expectile);
 // Log-density (N) of x (N, A) under Gaussians of mean (N, A) and log standard deviation (A).
 Tensor gaussian_log_prob(Tensor mean, Tensor log_std, Tensor x);
+
+// --- distributions.cpp: compositions of the above ---
+// log(1 - tanh(x)^2) = 2 (log 2 - x - softplus(-2 x)), right also where tanh(x) rounds to 1.
+Tensor log_tanh_derivative(Tensor x);
+// The inverse of tanh, log((1 + x) / (1 - x)) / 2, with 1 + x and 1 - x not below `margin`.
+Tensor atanh(Tensor x, double margin);
+// u^2 / 2 up to |u| = threshold, linear beyond it (Huber 1964).
+Tensor huber(Tensor u, double threshold);
+// Quantile regression of predictions (N, M), the quantiles (i + 0.5) / M, towards samples (N, L):
+// mean over N and L of sum over M |tau - 1(u < 0)| huber(u) / threshold, u = sample - prediction
+// (Dabney et al. 2018, eq. 10).
+Tensor quantile_huber_loss(Tensor predictions, Tensor samples, double threshold);
+// -log softmax(logits)[choice] (N) of logits (N, K) and the numbers (N) of choices.
+Tensor cross_entropy(Tensor logits, Tensor choices);
+// Of x (N, K, ...), the part that one number (N) per row below K chooses: (N, ...).
+Tensor pick(Tensor x, Tensor choices);
+// 1 at `index`, which is of whole numbers, and 0 elsewhere along a new last axis of n; no
+// derivative.
+Tensor one_hot(Tensor index, std::int64_t n);
+// Where the first maximum along the last axis lies, as a number; no derivative.
+Tensor argmax(Tensor x);
 
 }  // namespace drydock

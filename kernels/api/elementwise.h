@@ -86,12 +86,13 @@ struct WhereMap {
     Result y;
 };
 
-// y[i] = value
+// y[i] = value + step i, computed in double
 struct Fill {
     DType dtype;
     double value;
     std::int64_t n;
     void* y;
+    double step = 0.0;
 };
 
 }  // namespace drydock::kernels

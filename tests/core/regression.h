@@ -11,7 +11,9 @@ namespace drydock::test {
 class Regression {
   public:
     explicit Regression(DType real, int threads = 1, const std::string& isa = "")
-        : device(Device::cpu(threads, isa)),
+        : Regression(real, Device::cpu(threads, isa)) {}
+    Regression(DType real, const Device& shared, std::uint64_t seed = 3)
+        : device(shared),
           state(device, real),
           group(state.add_group("net")),
           target_group(state.add_group("target", false)) {
@@ -26,7 +28,7 @@ class Regression {
         o.learning_rate = 1e-2;
         o.weight_decay = 1e-3;
         group.set_optimizer(o);
-        group.initialize(3);
+        group.initialize(seed);
         target_group.copy_from(group);
         x_ = state.add_column("x", {200, 6}, std::span<const double>(draw({200, 6}, -1, 1, 1)));
         y_ = state.add_column("y", {200, 3}, std::span<const double>(draw({200, 3}, -1, 1, 2)));

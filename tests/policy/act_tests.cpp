@@ -74,14 +74,14 @@ TEST_CASE("actions have the bits that the documented order gives, on every path"
             Loaded loaded(policy.bytes());
             REQUIRE(loaded.status == DRYDOCK_OK);
             const drydock_policy& model = *loaded.policy.handle();
-            std::vector<float> workspace(2 * workspace_floats(model.architecture));
+            std::vector<float> workspace(mlp_workspace(model.architecture));
             for (const Row& observation : make_observations(policy, 5)) {
                 const Row want = policy.exact(observation);
                 REQUIRE(same_bits(loaded.act(observation), want));
-                for (const Runner& runner : {portable_runner(), best_runner()}) {
-                    CAPTURE(runner.name);
+                for (const Isa isa : {Isa::portable, best_isa()}) {
+                    CAPTURE(name_of(isa));
                     Row got(sizes.back());
-                    runner.run(model, observation.data(), workspace.data(), got.data());
+                    run_mlp(isa)(model, observation.data(), 0, workspace.data(), got.data());
                     REQUIRE(same_bits(got, want));
                 }
             }

@@ -298,7 +298,11 @@ std::int64_t fill_units(const Fill& f) { return ceil_div(f.n, kBlock); }
 template <class T>
 void fill_unit(const Fill& f, std::int64_t unit) {
     const Range r = block_range(unit, kBlock, f.n);
-    std::fill_n(static_cast<T*>(f.y) + r.first, r.last - r.first, static_cast<T>(f.value));
+    T* y = static_cast<T*>(f.y);
+    if (f.step == 0.0) return std::fill(y + r.first, y + r.last, static_cast<T>(f.value));
+    for (std::int64_t i = r.first; i < r.last; ++i) {
+        y[i] = static_cast<T>(f.value + f.step * static_cast<double>(i));
+    }
 }
 
 }  // namespace

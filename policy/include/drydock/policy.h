@@ -7,6 +7,13 @@
  *     size query -> block -> create -> context (mutable; one per thread)
  *     act, as often as you like
  *
+ * An episode of a policy that remembers (kind "decision_transformer") is
+ *
+ *     reset, set_target_return if the file's own is not wanted,
+ *     and for each step: act, observe_reward when the reward is known, prepare_next in slack time
+ *
+ * Other kinds need none of these; a program that makes all calls runs every kind.
+ *
  * docs/policy_file.md describes the file. Policies and contexts hold pointers into their blocks: a
  * block must not move, and lives until the caller has no more use for it; there is nothing to
  * close. A context needs its policy's block as well. The file's bytes are not needed after the
@@ -35,8 +42,9 @@ extern "C" {
 #define DRYDOCK_NOEXCEPT
 #endif
 
-/* Grows when a struct below gains a member. */
-#define DRYDOCK_POLICY_ABI 1u
+/* Grows when a struct below gains a member. A caller that sets an earlier version gets the members
+ * of that version. */
+#define DRYDOCK_POLICY_ABI 2u
 
 typedef struct drydock_policy drydock_policy;
 typedef struct drydock_context drydock_context;
@@ -56,11 +64,12 @@ typedef int32_t drydock_status;
 #define DRYDOCK_EXTRA_TENSOR 10      /* a layer that the architecture does not have */
 #define DRYDOCK_WRONG_SHAPE 11       /* a tensor has another shape than the architecture says */
 #define DRYDOCK_WRONG_DTYPE 12       /* a tensor is not F32 */
-#define DRYDOCK_NOT_FINITE 13        /* a tensor holds NaN or infinity */
-#define DRYDOCK_BAD_VALUE 14         /* std or clip not above 0, or low above high */
+#define DRYDOCK_NOT_FINITE 13        /* a tensor or an argument holds NaN or infinity */
+#define DRYDOCK_BAD_VALUE 14         /* a tensor's value is out of its range, or low above high */
 #define DRYDOCK_CHECKSUM_MISMATCH 15 /* sha256_data does not match: the file is damaged */
 #define DRYDOCK_NO_GOLDEN 16         /* self-test: the file has no golden observations */
 #define DRYDOCK_SELF_TEST_FAILED 17  /* self-test: an action differs from the golden one */
+#define DRYDOCK_NOT_USED 18          /* this kind of policy has no use for the call */
 
 /* Result of acting: a set of bits, 0 when there is nothing to say. */
 typedef uint32_t drydock_act_status;
@@ -70,6 +79,7 @@ typedef uint32_t drydock_act_status;
 #define DRYDOCK_ACT_OUTPUT_NOT_FINITE 4u  /* the network overflowed; out: the fallback */
 #define DRYDOCK_ACT_OUTPUT_CLAMPED 8u     /* an action was beyond its bounds before the clamp */
 #define DRYDOCK_ACT_BAD_CALL 16u          /* null pointer or wrong size: nothing was written */
+#define DRYDOCK_ACT_TIME_BEYOND 32u       /* the episode is longer than the policy was made for */
 
 /* What went wrong in a load, in words. Set struct_size and abi_version before the call. */
 typedef struct drydock_diagnosis {
@@ -87,11 +97,14 @@ typedef struct drydock_policy_info {
     uint32_t abi_version; /* DRYDOCK_POLICY_ABI */
     uint32_t schema_major, schema_minor;
     uint64_t observation_size, action_size;
-    uint64_t layers;      /* linear layers */
+    uint64_t layers;      /* linear layers, or a transformer's blocks */
     uint64_t parameters;  /* weights and biases */
     uint64_t golden_rows; /* 0 without a self-test */
-    const char* kind;     /* "mlp" */
+    const char* kind;     /* "mlp", "best_of_n" or "decision_transformer" */
     const char* kernel;   /* "avx2", "fma", or "portable", which is slow: no fused multiply-add */
+    /* From here on ABI 2. */
+    uint64_t action_count;   /* above 0: an action is one of as many choices, by its number */
+    uint64_t context_length; /* steps that an action depends on: 1 for what does not remember */
 } drydock_policy_info;
 
 /* One sentence about a status, in static memory. */
@@ -132,22 +145,41 @@ DRYDOCK_API drydock_status drydock_context_create(const drydock_policy* policy, 
  */
 DRYDOCK_API void drydock_prewarm(drydock_context* context) DRYDOCK_NOEXCEPT;
 
-/* The deterministic action for one observation, in the units of the environment: normalisation,
- * scaling and bounds are the policy's.
+/* The action for one observation, in the units of the environment: normalisation, scaling and
+ * bounds are the policy's. It is a function of the file and of the calls since the last reset;
+ * policies that do not remember have the same action for the same observation, except that the
+ * candidates of a "best_of_n" differ from call to call. Where actions are choices
+ * (info.action_count), it is the number of one, counted from 0.
  *
  * When an observation is not finite, or the network's output is not, the fallback action is
  * written: the last action that this context computed since its start or reset, or before the first
- * one the midpoint of each action's bounds (with an infinite bound: 0, moved to the nearest bound).
+ * one the midpoint of each action's bounds (with an infinite bound: 0, moved to the nearest bound),
+ * or choice 0. A policy that remembers leaves such a step out of what it remembers.
  * The arrays may not overlap. The caller's floating-point mode is restored. */
 DRYDOCK_API drydock_act_status drydock_act(drydock_context* context, const float* observation,
                                            size_t observation_size, float* action,
                                            size_t action_size) DRYDOCK_NOEXCEPT;
 
+/* The reward that followed the last action, in the environment's units: as much less is still to be
+ * reached. Without rewards, the policy asks for the same return all the time. Returns
+ * DRYDOCK_NOT_USED, and does nothing, where the policy does not look at returns;
+ * DRYDOCK_NOT_FINITE, and ignores the reward, for NaN and infinity. */
+DRYDOCK_API drydock_status drydock_observe_reward(drydock_context* context,
+                                                  float reward) DRYDOCK_NOEXCEPT;
+
+/* The return that is still to be reached from the next act on, in the environment's units, and what
+ * every later episode of this context starts with; at first that is the file's. Returns what
+ * observe_reward returns. */
+DRYDOCK_API drydock_status drydock_set_target_return(drydock_context* context,
+                                                     float target) DRYDOCK_NOEXCEPT;
+
 /* Call in slack time after each act: policies that remember move work here, off the way from an
- * observation to its action. An "mlp" remembers nothing, and returns at once. */
+ * observation to its action. Optional: without it the next act does that work, and the actions are
+ * the same. An "mlp" or "best_of_n" remembers nothing, and returns at once. */
 DRYDOCK_API void drydock_prepare_next(drydock_context* context) DRYDOCK_NOEXCEPT;
 
-/* Starts an episode: forgets the last action. Takes constant time. */
+/* Starts an episode: forgets the last action and what was observed, asks for the target return, and
+ * starts the candidates of a "best_of_n" again. Takes constant time. */
 DRYDOCK_API void drydock_reset(drydock_context* context) DRYDOCK_NOEXCEPT;
 
 /* Runs the file's golden observations and compares the actions with the golden ones of the file,

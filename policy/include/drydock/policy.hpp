@@ -77,6 +77,12 @@ class Context {
         return drydock_act(handle_, observation.data(), observation.size(), action.data(),
                            action.size());
     }
+    drydock_status observe_reward(float reward) noexcept {
+        return drydock_observe_reward(handle_, reward);
+    }
+    drydock_status set_target_return(float target) noexcept {
+        return drydock_set_target_return(handle_, target);
+    }
     void prepare_next() noexcept { drydock_prepare_next(handle_); }
     void reset() noexcept { drydock_reset(handle_); }
     drydock_status self_test(float* largest_error = nullptr) noexcept {
