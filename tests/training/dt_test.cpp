@@ -153,7 +153,7 @@ TEST_CASE("a window begins at every step with the same probability") {
 
 TEST_CASE("nothing of the future reaches an action") {
     for (const char* heads : {"1", "2"}) {
-        DtRun run({{"heads", heads}});
+        DtRun run(Settings{{"heads", heads}});
         run.session->run(5);  // so that no weight is as small as its first value
         const Rows rows(4, kSteps);
         const Floats before = run.session->act_window(rows.window());
@@ -176,7 +176,7 @@ TEST_CASE("nothing of the future reaches an action") {
 }
 
 TEST_CASE("an action sees its step's return and observation, and earlier actions") {
-    DtRun run({});
+    DtRun run(Settings{});
     run.session->run(5);
     const Rows rows(4, kSteps);
     const Floats before = run.session->act_window(rows.window());
@@ -189,7 +189,7 @@ TEST_CASE("an action sees its step's return and observation, and earlier actions
 }
 
 TEST_CASE("a shorter window gives the actions of a longer one's beginning") {
-    DtRun run({});
+    DtRun run(Settings{});
     run.session->run(5);
     const Floats whole = run.session->act_window(Rows(4, kSteps).window());
     for (std::size_t n = 1; n < kSteps; ++n) {
@@ -251,7 +251,7 @@ TEST_CASE("dropout: the same masks for the same seed, others for another, none w
     };
     CHECK(run_of(3) == run_of(3));
     CHECK(run_of(3) != run_of(4));
-    DtRun without({}), with(settings);
+    DtRun without(Settings{}), with(settings);
     without.session->run(1);
     with.session->run(1);
     CHECK(without.loss(0) != with.loss(0));
@@ -278,7 +278,7 @@ TEST_CASE("each of the three rates drops something of its own") {
 
 TEST_CASE("Decision Transformer on one thread and on several gives the same bits") {
     const auto after = [](int threads) {
-        DtRun run({{"dropout", "0.2"}}, episodes(), DType::f32, threads);
+        DtRun run(Settings{{"dropout", "0.2"}}, episodes(), DType::f32, threads);
         run.session->run(20);
         return testing::state_bytes(run.session->state());
     };
@@ -288,7 +288,8 @@ TEST_CASE("Decision Transformer on one thread and on several gives the same bits
 }
 
 TEST_CASE("sessions that share windows give the bits of sessions that do not") {
-    DtRun owner({{"dropout", "0.2"}}), alone({{"dropout", "0.2"}}, episodes(), DType::f32, 1, 5);
+    DtRun owner(Settings{{"dropout", "0.2"}});
+    DtRun alone(Settings{{"dropout", "0.2"}}, episodes(), DType::f32, 1, 5);
     training::SessionOptions options;
     options.threads = 1;
     options.seed = 5;
@@ -318,11 +319,12 @@ TEST_CASE("episodes shorter than the context train") {
 TEST_CASE("episodes that do not cover the rows are refused") {
     data::Transitions t = episodes();
     t.episode_offsets = {0, 3, 3, 11};
-    CHECK(contains(error_of([&] { DtRun({}, t); }), "expected episode offsets that ascend"));
+    CHECK(
+        contains(error_of([&] { DtRun(Settings{}, t); }), "expected episode offsets that ascend"));
 }
 
 TEST_CASE("a Decision Transformer does not act on single observations, nor others on windows") {
-    DtRun run({});
+    DtRun run(Settings{});
     CHECK(contains(error_of([&] { run.session->act(Floats{0, 0}); }), "expected windows"));
     testing::SmallRun iql;
     CHECK(contains(error_of([&] { iql.session->act_window(Rows(4, 1).window()); }),
@@ -366,7 +368,9 @@ TEST_CASE("target returns are numbers with commas between them") {
         CHECK(contains(error_of([&] { recipe->fit(2, 1); }), "expected target_returns"));
     }
     const auto recipe = recipe_with({{"target_returns", "3600,-1.5"}});
-    training::Session session(*recipe, 2, 1, {.threads = 1});
+    training::SessionOptions options;
+    options.threads = 1;
+    training::Session session(*recipe, 2, 1, options);
     CHECK(session.algorithm().policy().target_returns == std::vector<double>{3600, -1.5});
     CHECK(session.algorithm().policy().kind == "decision_transformer");
 }
