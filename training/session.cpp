@@ -65,7 +65,9 @@ void Session::add_data(data::Transitions t) {
 }
 
 void Session::share_data(const Session& other) {
-    if (other.window_columns_) window_columns_.emplace(*state_, *other.window_columns_);
+    if (other.window_columns_) {
+        window_columns_.emplace(*state_, *other.window_columns_, *other.state_);
+    }
     for (std::size_t c = 0; c < std::size(columns_); ++c) {
         if (other.columns_[c] < 0) continue;
         columns_[c] = state_->share_column(other.state_->buffer(other.columns_[c]));

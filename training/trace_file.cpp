@@ -108,16 +108,18 @@ nlohmann::json layer_sizes(const TensorFile& trace) {
     return sizes;
 }
 
-// The sizes that Decision Transformer takes from the shapes of init/.
+// The sizes that Decision Transformer takes from the shapes of init/, so that nothing is larger
+// than the file. Called after the hyperparameters were set.
 void apply_shapes(const TensorFile& trace, algorithms::Recipe& recipe) {
-    const auto take = [&](const char* setting, const char* tensor) {
-        const auto found = trace.tensors.find(tensor);
-        if (found == trace.tensors.end() || found->second.shape.empty()) return;
-        recipe.settings().set(setting, fmt::format("{}", found->second.shape[0]));
+    const auto take = [&](const char* setting, const char* tensor, const Dims& shape) {
+        const TensorData& t = demand(trace, tensor, shape, DType::f32);
+        recipe.settings().set(setting, fmt::format("{}", t.shape[0]));
     };
-    take("timestep_rows", "init/embed_timestep.weight");
-    take("embedding_dim", "init/embed_norm.weight");
-    take("mlp_dim", "init/blocks.0.mlp.0.weight");
+    take("timestep_rows", "init/embed_timestep.weight", {-1, -1});
+    take("embedding_dim", "init/embed_norm.weight", {-1});
+    take("mlp_dim", "init/blocks.0.mlp.0.weight", {-1, -1});
+    const std::int64_t layers = std::strtoll(recipe.settings().get("layers").c_str(), nullptr, 10);
+    demand(trace, fmt::format("init/blocks.{}.norm1.weight", layers - 1), {-1}, DType::f32);
 }
 
 // Sets what the hyperparameters say; returns the keys that are not settings of the algorithm.

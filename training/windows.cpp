@@ -35,7 +35,7 @@ BufferId add_mask(State& state, std::int64_t rows) {
 }  // namespace
 
 WindowColumns::WindowColumns(State& state, data::Transitions s, const algorithms::WindowSpec& spec)
-    : state_(&state), spec_(spec), offsets_(add_offsets(state, s)) {
+    : spec_(spec), offsets_(add_offsets(state, s)) {
     data::append_padding(s);
     const std::int64_t rows = s.count + 1;
     observations_ = state.adopt_column("data.observations", {rows, s.observation_size},
@@ -46,9 +46,9 @@ WindowColumns::WindowColumns(State& state, data::Transitions s, const algorithms
     state.counters().dataset_size = s.count;
 }
 
-WindowColumns::WindowColumns(State& state, const WindowColumns& other)
-    : state_(&state), spec_(other.spec_) {
-    const auto share = [&](BufferId id) { return state.share_column(other.state_->buffer(id)); };
+WindowColumns::WindowColumns(State& state, const WindowColumns& other, const State& owner)
+    : spec_(other.spec_) {
+    const auto share = [&](BufferId id) { return state.share_column(owner.buffer(id)); };
     observations_ = share(other.observations_);
     actions_ = share(other.actions_);
     returns_to_go_ = share(other.returns_to_go_);

@@ -14,14 +14,13 @@ class WindowColumns {
     // Takes data::make_sequences' columns. Throws Error when the episodes do not cover the rows.
     WindowColumns(State& state, data::Transitions sequences, const algorithms::WindowSpec& spec);
 
-    // The same columns as another state's, which must outlive this one.
-    WindowColumns(State& state, const WindowColumns& other);
+    // The same columns for another state; `owner` is the state of `other` and outlives this one.
+    WindowColumns(State& state, const WindowColumns& other, const State& owner);
 
     // Records the windows whose first rows are drawn from the stream "batch", `batch_size` of them.
     algorithms::Batch record(Graph& graph, std::int64_t batch_size) const;
 
   private:
-    const State* state_;
     algorithms::WindowSpec spec_;
     BufferId observations_, actions_, returns_to_go_, mask_, offsets_;
 };

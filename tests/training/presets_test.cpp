@@ -20,6 +20,13 @@ TrainOptions options_for(const std::string& algorithm, const std::string& preset
     if (algorithm == "bc") {
         options.settings = {{"batch_size", "16"}, {"layer_sizes", R"({"actor": [3, 16, 16, 1]})"}};
     }
+    if (algorithm == "dt") {
+        options.settings = {{"batch_size", "4"},
+                            {"layers", "1"},
+                            {"heads", "2"},
+                            {"embedding_dim", "8"},
+                            {"context_length", "4"}};
+    }
     if (algorithm == "td3bc") {
         options.settings = {
             {"batch_size", "16"},

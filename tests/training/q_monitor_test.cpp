@@ -59,7 +59,7 @@ TEST_CASE("the critics' expectation is theirs at the policy's actions where epis
         double q[2];
         for (int k = 0; k < 2; ++k) {
             std::vector<double> x(pair.begin(), pair.end());
-            const std::string name = "q" + std::to_string(k + 1) + ".layers.";
+            const std::string name = k == 0 ? "q1.layers." : "q2.layers.";
             for (int layer = 0; layer < 3; ++layer) {
                 const auto read = [&](const char* part) {
                     const auto p = training::find_parameter(session.state(),
