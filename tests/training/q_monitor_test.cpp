@@ -104,7 +104,7 @@ TEST_CASE("one warning is given when both part, and another when they part again
     REQUIRE(size > 0);
     monitor.note(evaluation({q + 0.5 * size, q + 0.6 * size}));
     CHECK_FALSE(monitor.warning());
-    monitor.note(evaluation({q - 100 * size - 1, q - 100 * size - 1}));  // its size is as large
+    monitor.note(evaluation({3 * q, 3 * q}));  // not further apart than its size
     CHECK_FALSE(monitor.warning());
     monitor.note(evaluation({0.1 * size, 0.1 * size}));
     const std::string text = monitor.warning().value_or("");
@@ -123,6 +123,7 @@ TEST_CASE("what has no critics, or is not evaluated, has no such columns") {
         Workplace w;
         if (critics) {
             w.options.environment = "";
+            w.options.settings.emplace_back("max_action", "2");
         } else {
             w.options.algorithm = "bc";
             w.options.settings[1].second = R"({"actor": [3, 16, 1]})";
