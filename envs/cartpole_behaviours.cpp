@@ -65,18 +65,20 @@ std::vector<BehaviourEntry> cartpole_behaviours(const EnvironmentInfo& environme
         return [skill](std::uint64_t) { return std::make_unique<Controller>(skill); };
     };
     return {
-        {{"random", "left or right with equal chances", {}},
+        {{"random", "left or right with equal chances", 22.53},
          [environment](std::uint64_t) { return make_random_behaviour(environment); }},
         {{"runs-left",
           "balances the pole and lets the cart run off to the left, three steps in ten "
           "random",
-          {}},
+          164.38},
          controller(kRunsLeft)},
-        {{"runs-right", "the same to the right", {}}, controller(kRunsRight)},
-        {{"medium", "balances the pole and does not look at the cart, one step in five random", {}},
+        {{"runs-right", "the same to the right", 162.26}, controller(kRunsRight)},
+        {{"medium", "balances the pole and does not look at the cart, one step in five random",
+          452.92},
          controller(kMedium)},
-        {{"expert", "balances the pole and holds the cart in the middle", {}}, controller(kExpert)},
-        {{"mixed", "one of random, runs-left and runs-right per episode, equal chances", {}},
+        {{"expert", "balances the pole and holds the cart in the middle", 500.0},
+         controller(kExpert)},
+        {{"mixed", "one of random, runs-left and runs-right per episode, equal chances", 117.20},
          [environment](std::uint64_t) { return make_mixed(environment); }},
     };
 }

@@ -20,6 +20,18 @@ TrainOptions options_for(const std::string& algorithm, const std::string& preset
     if (algorithm == "bc") {
         options.settings = {{"batch_size", "16"}, {"layer_sizes", R"({"actor": [3, 16, 16, 1]})"}};
     }
+    if (algorithm == "cql") {
+        const bool tutorial = preset == "tutorial";
+        options.settings = {
+            {"batch_size", "16"},
+            {"layer_sizes", tutorial
+                                ? R"({"q1": [4, 16, 1]})"
+                                : R"({"q1": [4, 16, 1], "q2": [4, 16, 1], "actor": [3, 16, 2]})"}};
+    }
+    if (algorithm == "discrete-cql") {
+        options.environment = "cartpole";
+        options.settings = {{"batch_size", "16"}};
+    }
     if (algorithm == "dt") {
         options.settings = {{"batch_size", "4"},
                             {"layers", "1"},
@@ -43,12 +55,19 @@ TEST_CASE("every preset of every algorithm trains, and its config.toml trains to
     const testing::TemporaryFolder folder;
     const std::string dataset = folder.file("pendulum-random-v0.hdf5");
     data::write_d4rl(dataset, testing::pendulum_data());
+    const std::string choices = folder.file("cartpole-random-v0.hdf5");
+    training::CollectOptions collect;
+    collect.environment = "cartpole";
+    collect.behaviour = "random";
+    collect.episodes = 5;
+    data::write_d4rl(choices, training::collect(collect));
     for (const std::string& algorithm : algorithms::list_algorithms()) {
         for (const std::string& preset : algorithms::make_recipe(algorithm)->presets()) {
             CAPTURE(algorithm);
             CAPTURE(preset);
             const std::string first = folder.file(algorithm + preset), second = first + "-again";
-            TrainOptions options = options_for(algorithm, preset, dataset, first);
+            TrainOptions options = options_for(
+                algorithm, preset, algorithm == "discrete-cql" ? choices : dataset, first);
             if (preset == "paper" && algorithm == "iql") {
                 options.settings.emplace_back("actor_dropout", "0.1");
             }
