@@ -74,7 +74,8 @@ void load_transformer(Loader& loader, drydock_policy& policy) {
     t.epsilon = scalar(loader, tensors.epsilon, true);
     t.return_scale = scalar(loader, tensors.return_scale, true);
     t.target_return = scalar(loader, tensors.return_target, false);
-    t.attention_scale = 1.0f / __builtin_sqrtf(static_cast<float>(a.embedding_dim / a.heads));
+    const std::uint32_t width = a.embedding_dim / a.heads;
+    t.attention_scale = 1.0f / __builtin_sqrtf(static_cast<float>(width));
     t.golden_rewards = loader.values(tensors.golden_rewards, loader.reader().golden_rows());
 }
 

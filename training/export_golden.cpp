@@ -162,7 +162,7 @@ void add_golden(TensorFile& file, const PolicyNetwork& network, Session& session
     const auto s = static_cast<std::int64_t>(policy.observation_size());
     const auto a = static_cast<std::int64_t>(policy.action_size());
     const auto rows = static_cast<std::int64_t>(golden.rows(policy.observation_size()));
-    const auto tensor = [](std::vector<std::int64_t> shape, const Floats& values) {
+    const auto tensor = [](const std::vector<std::int64_t>& shape, const Floats& values) {
         return TensorData::of(shape, std::span<const float>(values));
     };
     file.tensors["golden.observations"] = tensor({rows, s}, golden.observations);
