@@ -13,6 +13,7 @@ namespace drydock::algorithms {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::int64_t kMostSteps = kMaxAttentionTokens / 3;  // of three tokens each
 
 class DtRecipe final : public Recipe {
   public:
@@ -75,7 +76,7 @@ void DtRecipe::add_data() {
 
 void DtRecipe::add_network() {
     settings_.add("context_length", &s_.context_length, "steps in a window",
-                  {1, static_cast<double>(kMaxAttentionTokens / 3)});
+                  {1, static_cast<double>(kMostSteps)});
     settings_.add("layers", &s_.layers, "transformer blocks", {1, 1000});
     settings_.add("heads", &s_.heads, "of the attention", {1, 255});
     settings_.add("embedding_dim", &s_.embedding_dim, "width of a token", {1, 65536});

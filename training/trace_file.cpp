@@ -243,7 +243,7 @@ const TensorData& demand_batch(const TensorFile& trace, const std::string& name,
 
 std::vector<std::int64_t> read_rows(const TensorFile& trace, std::int64_t steps,
                                     const data::Transitions& data) {
-    const std::vector<std::int64_t> rows =
+    std::vector<std::int64_t> rows =
         demand_batch(trace, "batch/indices", steps, -1).i64("batch/indices");
     check_batch_names(trace, {"indices"});
     for (const std::int64_t row : rows) {
