@@ -102,7 +102,7 @@ TEST_CASE("one warning is given when both part, and another when they part again
     const double q = *monitor.predicted();
     const double size = std::fabs(q);
     REQUIRE(size > 0);
-    monitor.note(evaluation({q + 0.5 * size, q + 0.6 * size}));
+    monitor.note(evaluation({1.4 * q, 1.6 * q}));
     CHECK_FALSE(monitor.warning());
     monitor.note(evaluation({3 * q, 3 * q}));  // not further apart than its size
     CHECK_FALSE(monitor.warning());
