@@ -46,7 +46,9 @@ void add_best_settings(Settings& settings, CommonSettings& common) {
     settings.add("best_discount", &common.best_discount, "of the returns that rank trajectories",
                  {0, 1});
     settings.add("trajectory_steps", &common.trajectory_steps,
-                 "rows after which a trajectory is cut where nothing else ends it", {1, 1e9});
+                 "rows after which a trajectory is cut where nothing else ends it; 0: the "
+                 "environment's limit, or else 1000",
+                 {0, 1e9});
     settings.add("normalize_over", &common.normalize_over,
                  "rows whose mean and deviation normalise: those kept, or all",
                  {0, 0, false, {"kept", "all"}});

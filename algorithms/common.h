@@ -27,7 +27,7 @@ struct CommonSettings {
     std::optional<double> best_fraction;
     std::string best_by = "trajectories";
     double best_discount = 1.0;
-    std::int64_t trajectory_steps = 1000;
+    std::int64_t trajectory_steps = 0;    // 0: the environment's limit, or else 1000
     std::string normalize_over = "kept";  // or all: whose statistics normalise
     // Bound of Batch::actions; no setting. Training maps the data's actions into [-1, 1]; a trace
     // holds the environment's, up to max_action.

@@ -30,7 +30,7 @@ class Cql final : public Algorithm {
     bool predicts_value() const override { return true; }
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override;
-    std::string advice(const std::string& metric) const override;
+    std::string advice(const std::string& metric) const override { return cql_advice(metric); }
 
   private:
     // A learned scalar e^x and the group that holds x.
@@ -143,6 +143,8 @@ void Cql::record(Graph& g, const Batch& b, std::size_t variant) {
     const Tensor data = reshape(b.actions, {batch_, 1, action_size_});
     const Tensor alpha_prime =
         s_.lagrange ? clamp(exp(actor_->multiplier.log(g)), 0.0, kMultiplierMax) : Tensor();
+    // Before the terms that it multiplies: the first metric that is not finite is the one reported.
+    if (actor_) g.metric("alpha_prime", s_.lagrange ? alpha_prime : fill(g, {}, 0.0));
     Tensor td_losses, terms;
     for (std::size_t i = 0; i < critics_.size(); ++i) {
         const Tensor values =
@@ -155,7 +157,6 @@ void Cql::record(Graph& g, const Batch& b, std::size_t variant) {
         td_losses = td_losses ? td_losses + td : td;
         terms = terms ? terms + term : term;
     }
-    if (actor_) g.metric("alpha_prime", s_.lagrange ? alpha_prime : fill(g, {}, 0.0));
     const Tensor critic_loss = td_losses + terms;
 
     // Steps. The multiplier grows where the gap is above its target (section 3.2, eq. 30).
@@ -315,20 +316,6 @@ Tensor Cql::value(Graph& g, Tensor observations) {
 void Cql::initialize(std::uint64_t seed) {
     for (ParameterGroup& group : critic_group_.state().groups()) group.initialize(seed);
     target_group_.copy_from(critic_group_);
-}
-
-std::string Cql::advice(const std::string& metric) const {
-    if (metric == "alpha") {
-        return "This is the entropy temperature, which grows while the policy's entropy is below "
-               "target_entropy: lower that or alpha_learning_rate, or fix it with "
-               "automatic_entropy_tuning=false.";
-    }
-    if (metric == "alpha_prime") {
-        return "This is lagrange's multiplier, which grows while the gap is above "
-               "target_action_gap: raise that, lower alpha_prime_learning_rate, or set "
-               "lagrange=false.";
-    }
-    return "";
 }
 
 PolicyNetwork Cql::policy() const {

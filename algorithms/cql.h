@@ -70,6 +70,9 @@ nn::MlpSpec network_spec(const CqlSettings& settings, const std::string& name);
 // settings are copied.
 std::unique_ptr<Algorithm> make_cql(State& state, const CqlSettings& settings);
 
+// What to try when that metric of CQL's is not finite (cql_settings.cpp).
+std::string cql_advice(const std::string& metric);
+
 // Its settings by name and its presets (cql_settings.cpp).
 std::unique_ptr<Recipe> make_cql_recipe();
 

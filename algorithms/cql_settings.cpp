@@ -296,6 +296,20 @@ nn::MlpSpec network_spec(const CqlSettings& settings, const std::string& name) {
     return spec;
 }
 
+std::string cql_advice(const std::string& metric) {
+    if (metric == "alpha") {
+        return "This is the entropy temperature, which grows while the policy's entropy is below "
+               "target_entropy: lower that or alpha_learning_rate, or fix it with "
+               "automatic_entropy_tuning=false.";
+    }
+    if (metric == "alpha_prime") {
+        return "This is lagrange's multiplier, which grows while the gap is above "
+               "target_action_gap: raise that, lower alpha_prime_learning_rate, or set "
+               "lagrange=false.";
+    }
+    return "";
+}
+
 std::unique_ptr<Recipe> make_cql_recipe() { return std::make_unique<CqlRecipe>(); }
 
 }  // namespace drydock::algorithms

@@ -159,7 +159,8 @@ void warn_about_values(FileFacts& facts) {
             "alone, so that any other value becomes a very large input.",
             fmt::join(constant, ", "), more));
     }
-    if (s.reward.min == s.reward.max) {
+    // Where they are, an episode's return still tells how long it lasted.
+    if (s.reward.min == s.reward.max && (s.terminals == 0 || s.reward.max == 0)) {
         facts.warnings.push_back("All rewards are equal: there is nothing to learn from.");
     }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 
 #include "apps/format.h"
 #include "apps/interrupt.h"
@@ -59,6 +60,7 @@ void print_run_folder(const std::string& out) {
         {"config.toml", "every setting: runs it again with --config"},
         {"metrics.csv", "the losses, by update"},
         {"evaluations.csv", "every evaluated episode"},
+        {"target_evaluations.csv", "those at further target returns"},
         {"result.json", "scores, speed, and what they were measured on"},
         {"checkpoint.safetensors", "the whole state of the run: what resume goes on from"}};
     print_heading(out + "/");
@@ -145,9 +147,11 @@ training::TrainCallbacks page(ProgressLine& line, const TrainOptions& options,
     callbacks.progress = [&line, several](const Progress& progress) {
         show(line, progress, several ? fmt::format("seed {}  ", progress.seed) : "");
     };
-    callbacks.notice = [&line, &options, seeds, started = false](const std::string& text) mutable {
-        if (!started) print_top(options, seeds);
-        started = true;
+    // Callbacks are copied, the heading is printed once.
+    const auto started = std::make_shared<bool>(false);
+    callbacks.notice = [&line, &options, seeds, started](const std::string& text) {
+        if (!*started) print_top(options, seeds);
+        *started = true;
         line.print_line("  " + wrap(text, 96, 2));
     };
     callbacks.stop = &catch_interrupts(kStopping);

@@ -9,8 +9,10 @@
 namespace drydock::data {
 namespace {
 
-void note(const Episode& e, double total, SequenceReport& r) {
+void note(const Episode& e, double total, double to_go, SequenceReport& r) {
     const bool first = r.episodes == 0;
+    r.lowest_to_go = first ? to_go : std::min(r.lowest_to_go, to_go);
+    r.highest_to_go = first ? to_go : std::max(r.highest_to_go, to_go);
     r.shortest = first ? e.length() : std::min(r.shortest, e.length());
     r.longest = std::max(r.longest, e.length());
     r.lowest_return = first ? total : std::min(r.lowest_return, total);
@@ -33,13 +35,13 @@ Transitions make_sequences(Dataset dataset, const SequenceOptions& options,
             facts.dropped_rows = e.length();
             break;
         }
-        note(e, return_of(dataset, e), facts);
         double to_go = 0;
         for (std::int64_t i = e.last_exclusive; i-- > e.first;) {
             const auto row = static_cast<std::size_t>(i);
             to_go = double{dataset.rewards[row]} + options.discount * to_go;
             out.returns_to_go[row] = static_cast<float>(options.scale * to_go);
         }
+        note(e, return_of(dataset, e), to_go, facts);
         out.episode_offsets.push_back(e.last_exclusive);
     }
     if (facts.episodes == 0) {

@@ -21,6 +21,8 @@ struct SequenceReport {
     std::int64_t shortest = 0, longest = 0;
     // Undiscounted returns, in the environment's units.
     double lowest_return = 0, highest_return = 0;
+    // The same discounted: returns-to-go of first steps, unscaled.
+    double lowest_to_go = 0, highest_to_go = 0;
 };
 
 // The observations and actions of all complete episodes in the file's order, episode_offsets and

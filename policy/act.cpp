@@ -24,25 +24,26 @@ constexpr float kSelfTestTolerance = 1e-5f;
 constexpr drydock_act_status kUseFallback =
     DRYDOCK_ACT_INPUT_NOT_FINITE | DRYDOCK_ACT_OUTPUT_NOT_FINITE;
 
-constexpr std::size_t rounded(std::size_t n) {
+// In 64 bits everywhere: a file may ask for more than a small machine can address.
+constexpr std::uint64_t rounded(std::uint64_t n) {
     return (n + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-std::size_t action_bytes(const drydock_policy& p) { return p.action_size * sizeof(float); }
+std::uint64_t action_bytes(const drydock_policy& p) { return p.action_size * sizeof(float); }
 
 bool remembers(const drydock_policy& p) {
     return p.architecture.kind == Kind::decision_transformer;
 }
 
-std::size_t workspace_bytes(const drydock_policy& p) {
+std::uint64_t workspace_bytes(const drydock_policy& p) {
     const Architecture& a = p.architecture;
     const std::uint64_t floats = a.kind == Kind::mlp         ? mlp_workspace(a)
                                  : a.kind == Kind::best_of_n ? best_of_n_workspace(a)
                                                              : transformer_workspace(a);
-    return static_cast<std::size_t>(floats) * sizeof(float);
+    return floats * sizeof(float);
 }
 
-std::size_t context_bytes(const drydock_policy& p) {
+std::uint64_t context_bytes(const drydock_policy& p) {
     return rounded(sizeof(drydock_context)) + 2 * rounded(action_bytes(p)) +
            rounded(workspace_bytes(p));
 }
@@ -144,7 +145,11 @@ drydock_status drydock_context_size(const drydock_policy* policy, size_t* size,
     if (policy == nullptr || size == nullptr || alignment == nullptr) {
         return DRYDOCK_BAD_CALL;
     }
-    *size = context_bytes(*policy);
+    const std::uint64_t bytes = context_bytes(*policy);
+    if (bytes > SIZE_MAX) {
+        return DRYDOCK_BAD_ARCHITECTURE;
+    }
+    *size = static_cast<std::size_t>(bytes);
     *alignment = kAlignment;
     return DRYDOCK_OK;
 }
@@ -165,7 +170,7 @@ drydock_status drydock_context_create(const drydock_policy* policy, void* block,
     }
     auto* const memory = static_cast<unsigned char*>(block);
     // Writing all of it also brings every page in before the first act.
-    std::memset(memory, 0, context_bytes(*policy));
+    std::memset(memory, 0, static_cast<std::size_t>(context_bytes(*policy)));
     unsigned char* const held = memory + rounded(sizeof(drydock_context));
     unsigned char* const staging = held + rounded(action_bytes(*policy));
     unsigned char* const workspace = staging + rounded(action_bytes(*policy));

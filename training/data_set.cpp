@@ -124,8 +124,9 @@ void choose_rows(data::Dataset dataset, algorithms::Recipe& recipe,
                  const data::TransitionOptions& view, TrainingData& out) {
     const algorithms::CommonSettings& common = recipe.common();
     const auto by = data::parse_best_by(common.best_by);
-    const data::BestOptions best{common.best_fraction.value_or(1.0), common.best_discount,
-                                 common.trajectory_steps};
+    const std::int64_t steps =
+        common.trajectory_steps > 0 ? common.trajectory_steps : view.max_episode_steps;
+    const data::BestOptions best{common.best_fraction.value_or(1.0), common.best_discount, steps};
     const bool chooses = common.best_fraction.has_value();
     const std::int64_t width = dataset.observation_size;
     std::optional<data::Normalizer> normalizer;
@@ -187,6 +188,8 @@ TrainingData prepare_valid(data::Dataset dataset, algorithms::Recipe& recipe,
     out.returns = episode_returns(dataset, view.max_episode_steps);
     if (const auto windows = recipe.windows()) {
         make_windows(std::move(dataset), common, *windows, view.max_episode_steps, out);
+        // What such a policy is asked for is what it was shown.
+        out.returns = {out.sequences->lowest_to_go, out.sequences->highest_to_go};
     } else {
         choose_rows(std::move(dataset), recipe, view, out);
     }

@@ -45,7 +45,9 @@ struct TrainingData {
     // Some observations as they are in the file, (golden_rows, observation_size).
     std::vector<float> golden_observations;
     std::int64_t golden_rows = 0;
-    std::optional<EpisodeReturns> returns;  // none where no episode is complete
+    // Of complete episodes, discounted where windows are read and their returns-to-go are; none
+    // where no episode is complete.
+    std::optional<EpisodeReturns> returns;
 };
 
 // `max_episode_steps` cuts episodes where the data store no timeouts.

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "core/safetensors.h"
+#include "training/seeds.h"
 
 namespace drydock::training {
 namespace {
@@ -30,6 +31,13 @@ void AlignedDelete::operator()(std::byte* block) const {
 
 std::string policy_file(const std::string& path) {
     if (!std::filesystem::is_directory(path)) return path;
+    const std::vector<std::string> seeds = seed_folders(path);
+    if (!seeds.empty()) {
+        throw Error(fmt::format("[policy] expected a policy or a run, got '{}' with {} seeds; name "
+                                "one of them, as in {}",
+                                path, seeds.size(), seeds.front()),
+                    ErrorKind::usage);
+    }
     return (std::filesystem::path(path) / "policy.safetensors").string();
 }
 

@@ -59,9 +59,12 @@ void QMonitor::note(const Evaluation& evaluation) {
 
 std::optional<std::string> QMonitor::warning() {
     if (!predicted_ || !observed_) return {};
-    const double gap = *predicted_ - *observed_;
+    const double gap = *predicted_ - *observed_, size = std::fabs(*observed_);
+    const bool grows = last_gap_ && std::fabs(gap) > *last_gap_;
+    const double limit = std::max(grows ? 0.5 * size : size, kDeviations * spread_);
     const bool before = parted_;
-    parted_ = !(std::fabs(gap) <= std::max(std::fabs(*observed_), kDeviations * spread_));
+    last_gap_ = std::fabs(gap);
+    parted_ = !(*last_gap_ <= limit);
     if (!parted_ || before) return {};
     return fmt::format(
         "the critics expect {:.4g} of the policy where evaluation gives {:.4g} (discounted by "

@@ -37,8 +37,10 @@ class QMonitor {
     std::optional<double> observed() const { return observed_; }
     double discount() const { return discount_; }
 
-    // A sentence when they have parted since the last call, by more than the size of the observed
-    // return and than three deviations of it between episodes; nothing while they stay apart.
+    // To be called after each evaluation: a sentence when they have parted since the last call, and
+    // nothing while they stay apart. Apart is further than three deviations of the return between
+    // episodes, and than its size; or than half its size and than at the call before, where critics
+    // that are still learning come closer.
     std::optional<std::string> warning();
 
   private:
@@ -47,6 +49,7 @@ class QMonitor {
     std::vector<float> starts_;  // normalised
     std::optional<double> predicted_, observed_;
     double spread_ = 0;
+    std::optional<double> last_gap_;
     bool parted_ = false;
 };
 

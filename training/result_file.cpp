@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "training/export.h"
+#include "training/target_returns.h"
 
 namespace drydock::training {
 namespace {
@@ -52,6 +53,9 @@ void write_result_file(const RunParts& parts, const TrainResult& result) {
     r["return_last_std"] = last ? nlohmann::json(last->return_std) : nlohmann::json();
     r["return_best_mean"] = number(result.return_best);
     r["step_best"] = last ? nlohmann::json(result.step_best) : nlohmann::json();
+    const std::vector<double> targets =
+        target_returns_of(parts.session->algorithm().policy(), parts.data);
+    if (!targets.empty()) r["target_return"] = targets.front();
     r["episodes"] = last ? last->episodes.size() : 0;
     const std::string text = r.dump(2) + "\n";
     write_atomically(path, std::as_bytes(std::span(text)));

@@ -38,10 +38,6 @@ Run::Run(RunParts parts, TrainCallbacks callbacks)
                               earlier.evaluation_rows);
     targets_ = target_returns_of(session_.algorithm().policy(), parts_.data);
     target_table_.emplace(parts_.folder, targets_, step(), earlier.evaluations.contains(step()));
-    for (const double target : targets_) {
-        const auto warning = target_warning(target, parts_.data.returns);
-        if (warning && callbacks_.notice) callbacks_.notice(*warning);
-    }
     result_.started_at = result_.steps = step();
     result_.out = parts_.folder.path();
     if (parts_.earlier) take_over(earlier);

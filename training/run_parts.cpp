@@ -10,7 +10,9 @@
 #include "base/error.h"
 #include "training/build_id.h"
 #include "training/config.h"
+#include "training/result_file.h"
 #include "training/run_tables.h"
+#include "training/target_returns.h"
 
 namespace drydock::training {
 namespace {
@@ -75,6 +77,13 @@ void notice_sequences(const data::SequenceReport& s, const algorithms::Recipe& r
                         "unknown, and it was dropped",
                         s.dropped_rows));
     }
+    const std::int64_t context = recipe.windows()->context_length;
+    if (s.shortest < context) {
+        notice(
+            fmt::format("the shortest episode has {} of a window's {} steps: such windows are "
+                        "padded",
+                        s.shortest, context));
+    }
     const std::int64_t steps = recipe.windows()->last_timestep + 1;
     if (s.longest > steps) {
         notice(
@@ -121,6 +130,27 @@ void make_session(RunParts& parts, const std::string& isa, const RunParts* sibli
         transitions = {};
     }
     parts.session->record_update();
+    // What the runtime would refuse is refused now and not at the first checkpoint.
+    policy_of(parts);
+}
+
+// What the user should know of the run before it begins.
+void notice_run(RunParts& parts, const Notice& notice) {
+    const algorithms::PolicyNetwork network = parts.session->algorithm().policy();
+    for (const double target : target_returns_of(network, parts.data)) {
+        if (const auto warning = target_warning(target, parts.data.returns)) notice(*warning);
+    }
+    algorithms::Settings& settings = parts.recipe->settings();
+    const auto value = [&](const char* name) {
+        return settings.contains(name) ? settings.get(name) : std::string();
+    };
+    if (value("learning_rate_schedule") == "warmup" &&
+        std::strtoll(value("warmup_steps").c_str(), nullptr, 10) > parts.options.steps) {
+        notice(
+            fmt::format("the run of {} updates ends inside the warm-up of {}: the learning rate "
+                        "stays below its value",
+                        parts.options.steps, value("warmup_steps")));
+    }
 }
 
 // --- A run that goes on ---
@@ -296,6 +326,7 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice, const std:
         notice(row);
         load_data(parts, notice, sibling);
         make_session(parts, "", sibling);
+        notice_run(parts, notice);
         if (options.overwrite) {
             if (stop && stop->load()) {
                 throw Stopped(fmt::format("[train] stopped before the run began; '{}' is as it was",

@@ -191,6 +191,28 @@ void write_seeds_file(const SeedsResult& result) {
     write_atomically(result.out + "/seeds.json", std::as_bytes(std::span(text)));
 }
 
+// The folder of seeds is not also a run's, and holds no other seeds.
+void check_folder(const TrainOptions& options, std::int64_t seeds) {
+    if (fs::exists(fs::path(options.out) / "config.toml")) {
+        throw Error(fmt::format("[train] expected a folder for seeds, got '{}', in which a run is; "
+                                "choose another --out",
+                                options.out),
+                    ErrorKind::usage);
+    }
+    for (const std::string& folder : seed_folders(options.out)) {
+        bool replaced = false;
+        for (std::int64_t k = 0; k < seeds; ++k) {
+            const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(k);
+            replaced = replaced || fs::path(folder) == fs::path(folder_of(options.out, seed));
+        }
+        if (replaced) continue;
+        throw Error(fmt::format("[train] expected a folder without other seeds, got '{}'; remove "
+                                "it, or choose another --out",
+                                folder),
+                    ErrorKind::usage);
+    }
+}
+
 }  // namespace
 
 std::vector<std::string> seed_folders(const std::string& folder) {
@@ -229,6 +251,7 @@ SeedsResult train_seeds(const TrainOptions& options, std::int64_t seeds,
         one.out = folder_of(options.out, one.seed);
         return one;
     };
+    check_folder(options, seeds);
     // Nothing begins when one of them could not.
     for (std::int64_t k = 0; k < seeds; ++k) {
         RunFolder::for_new_run(options_of(k).out, options.overwrite);

@@ -102,20 +102,56 @@ TEST_CASE("one warning is given when both part, and another when they part again
     const double q = *monitor.predicted();
     const double size = std::fabs(q);
     REQUIRE(size > 0);
-    monitor.note(evaluation({1.4 * q, 1.6 * q}));
-    CHECK_FALSE(monitor.warning());
-    monitor.note(evaluation({3 * q, 3 * q}));  // not further apart than its size
-    CHECK_FALSE(monitor.warning());
-    monitor.note(evaluation({0.1 * size, 0.1 * size}));
-    const std::string text = monitor.warning().value_or("");
-    if (q > 0) CHECK(contains(text, "overestimate"));
-    if (q < 0) CHECK(contains(text, "underestimate"));
-    CHECK(contains(text, "discounted by 0.99"));
-    CHECK_FALSE(monitor.warning());
-    monitor.note(evaluation({-2 * size, 2 * size}));  // says little: within three deviations
-    CHECK_FALSE(monitor.warning());
-    monitor.note(evaluation({0.1 * size, 0.1 * size}));
-    CHECK(monitor.warning());
+    const auto gap_of = [&](double observed) {
+        monitor.note(evaluation({observed, observed}));
+        return monitor.warning().value_or("");
+    };
+    CHECK(gap_of(3 * q).empty());    // not further apart than its size
+    CHECK(gap_of(1.6 * q).empty());  // and closer
+    const std::string text = gap_of(0.1 * size);
+    CHECK(contains(text, "the critics expect"));
+    CHECK(gap_of(0.1 * size).empty());  // once
+}
+
+TEST_CASE("which way they parted is said, for returns of either sign") {
+    Workplace w;
+    const RunParts parts = w.parts();
+    for (const double sign : {1.0, -1.0}) {
+        for (const double share : {0.1, -0.1}) {
+            CAPTURE(sign);
+            CAPTURE(share);
+            QMonitor monitor(parts);
+            monitor.predict();
+            const double q = *monitor.predicted();
+            const double observed = sign * share * std::fabs(q);
+            monitor.note(evaluation({observed, observed}));
+            const std::string text = monitor.warning().value_or("");
+            CHECK(contains(text, q > observed ? "overestimate" : "underestimate"));
+            CHECK(contains(text, "discounted by 0.99"));
+            CHECK_FALSE(monitor.warning());
+            monitor.note(evaluation({-2 * q, 2 * q}));  // says little: within three deviations
+            CHECK_FALSE(monitor.warning());
+            monitor.note(evaluation({observed, observed}));
+            CHECK(monitor.warning());
+        }
+    }
+}
+
+TEST_CASE("critics that drift away are noticed before they are off by the size of the return") {
+    Workplace w;
+    const RunParts parts = w.parts();
+    QMonitor monitor(parts);
+    monitor.predict();
+    const double q = *monitor.predicted();
+    const auto apart = [&](double gap) {  // as a share of the return that is seen
+        const double observed = q / (1 + gap);
+        monitor.note(evaluation({observed, observed}));
+        return monitor.warning().has_value();
+    };
+    CHECK_FALSE(apart(0.9));  // the first says nothing about a drift
+    CHECK_FALSE(apart(0.7));
+    CHECK_FALSE(apart(0.4));
+    CHECK(apart(0.6));
 }
 
 TEST_CASE("what has no critics, or is not evaluated, has no such columns") {
