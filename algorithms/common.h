@@ -54,6 +54,13 @@ const std::vector<std::string>& schedules();
 OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
                                  const std::string& schedule, std::int64_t max_steps);
 
+// What fine-tuning with online collection adds to an algorithm (docs/finetune.md).
+struct OnlineSettings {
+    std::optional<double> mixing_ratio;  // share of a batch from the offline data; none: uniform
+    std::int64_t updates_per_step = 1;
+};
+void add_online_settings(Settings& settings, OnlineSettings& online);
+
 // First values and sizes of an algorithm's multi-layer perceptrons.
 struct NetworkSettings {
     std::string initializer = "pytorch_default";  // of all networks

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "training/build_id.h"
 #include "training/config.h"
+#include "training/finetune.h"
 #include "training/run_tables.h"
 
 namespace drydock::training {
@@ -114,13 +115,19 @@ void make_session(RunParts& parts, const std::string& isa, const RunParts* sibli
     const std::int64_t actions =
         sibling ? sibling->session->action_size() : transitions.action_size;
     parts.session = std::make_unique<Session>(*parts.recipe, observations, actions, options);
+    const bool online = !parts.options.finetune.empty();
     if (sibling) {
         parts.session->share_data(*sibling->session);
     } else {
-        parts.session->add_data(std::move(transitions));
+        parts.session->add_data(std::move(transitions), online ? parts.options.online_steps : 0);
         transitions = {};
     }
-    parts.session->record_update();
+    const algorithms::OnlineSettings* settings = parts.recipe->online();
+    parts.session->record_update(online && settings->mixing_ratio);
+    if (!online) return;
+    parts.online = std::make_unique<OnlineCollection>(
+        *parts.session, find_environment(parts.options.environment), parts.data, *settings,
+        parts.recipe->common().action_clip, parts.options.seed);
 }
 
 // --- A run that goes on ---
@@ -131,6 +138,18 @@ void make_session(RunParts& parts, const std::string& isa, const RunParts* sibli
                             "'{}/config.toml' back, or start a new run with --config",
                             what, was.empty() ? "none" : was, now.empty() ? "none" : now, folder),
                 ErrorKind::usage);
+}
+
+// How many steps in the environment the updates of a run come to, which may be longer than it was.
+void size_online(TrainOptions& options, algorithms::Recipe& recipe) {
+    if (!recipe.online() || options.environment.empty()) {
+        throw Error(fmt::format("[resume] expected the environment and the policy that '{}' was "
+                                "fine-tuned with; put its config.toml back",
+                                options.out),
+                    ErrorKind::usage);
+    }
+    const std::int64_t each = recipe.online()->updates_per_step;
+    options.online_steps = (options.steps + each - 1) / each;
 }
 
 // What decides the bits of an update must be what the run was started with.
@@ -247,6 +266,11 @@ void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice
     say_what_differs(checkpoint, *parts.session, notice);
     Checkpoint restored = restore_checkpoint(checkpoint, path, parts.session->state());
     const std::int64_t step = parts.session->step();
+    if (parts.online && !parts.online->restore(restored.extra)) {
+        notice(
+            "the environment did not play the episode again as it was: a new one begins, and the "
+            "run goes on correctly, but not bit for bit as it would have");
+    }
     if (parts.options.steps < step) {
         throw Error(fmt::format("[resume] expected steps of {} or more, which are done, got {}; "
                                 "give --steps",
@@ -276,9 +300,11 @@ void check_sibling(const RunParts& parts, const RunParts& sibling) {
 
 RunParts begin_run(const TrainOptions& options, const Notice& notice, const std::atomic<bool>* stop,
                    const RunParts* sibling) {
-    check_options(options);
-    RunParts parts{options, RunFolder::for_new_run(options.out, options.overwrite), {}, {}, {}, {},
-                   {}};
+    TrainOptions completed = options;
+    complete_finetune(completed);
+    check_options(completed);
+    RunParts parts{
+        completed, RunFolder::for_new_run(options.out, options.overwrite), {}, {}, {}, {}, {}};
     parts.options.out = parts.folder.path();
     std::string row;
     parts.recipe = resolve_recipe(parts.options, [&](const std::string& text) { row = text; });
@@ -296,6 +322,7 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice, const std:
         notice(row);
         load_data(parts, notice, sibling);
         make_session(parts, "", sibling);
+        if (parts.online) take_over_offline(parts, notice);
         if (options.overwrite) {
             if (stop && stop->load()) {
                 throw Stopped(fmt::format("[train] stopped before the run began; '{}' is as it was",
@@ -322,6 +349,7 @@ RunParts continue_run(const ResumeOptions& resume, const Notice& notice, const R
     options.threads = resume.threads.value_or(options.threads);
     check_options(options);
     parts.recipe = resolve_recipe(options);
+    if (!options.finetune.empty()) size_online(options, *parts.recipe);
     std::optional<TensorFile> checkpoint;
     if (parts.folder.has("checkpoint.safetensors")) {
         checkpoint = read_checkpoint(parts.folder.file("checkpoint.safetensors"));
@@ -336,6 +364,7 @@ RunParts continue_run(const ResumeOptions& resume, const Notice& notice, const R
     } else {
         notice("the run was ended before its first checkpoint: it begins anew");
         make_session(parts, "", sibling);
+        if (parts.online) take_over_offline(parts, notice);
     }
     write_config(parts);
     return parts;
