@@ -33,9 +33,8 @@ Bc::Bc(State& state, const BcSettings& settings)
     : s_(settings),
       actor_group_(state.add_group("actor")),
       actor_(actor_group_, "actor", actor_spec(s_)) {
-    const bool own_schedule = s_.actor_learning_rate_schedule != "null";
     const std::string& schedule =
-        own_schedule ? s_.actor_learning_rate_schedule : s_.learning_rate_schedule;
+        actor_schedule(s_.actor_learning_rate_schedule, s_.learning_rate_schedule);
     const auto& rate = s_.actor_learning_rate ? s_.actor_learning_rate : s_.learning_rate;
     actor_group_.set_optimizer(
         make_optimizer(s_.adam, rate.value(), schedule, s_.common.max_steps));
@@ -47,7 +46,7 @@ void Bc::record(Graph& g, const Batch& b, std::size_t) {
     const double bound = s_.common.batch_action_bound;
     const Tensor out = actor_.train(b.observations);
     const Tensor loss = choices() ? mean(cross_entropy(out, reshape(b.actions, {b.actions.size()})))
-                                  : mse(bound == 1.0 ? out : bound * out, b.actions);
+                                  : mse(in_bound(out, bound), b.actions);
     g.minimize(loss, actor_group_);
     g.metric("actor_loss", loss);
 }

@@ -93,6 +93,14 @@ OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
     return o;
 }
 
+const std::string& actor_schedule(const std::string& actor, const std::string& general) {
+    return actor == "null" ? general : actor;
+}
+
+Tensor in_bound(Tensor unit_actions, double bound) {
+    return bound == 1.0 ? unit_actions : bound * unit_actions;
+}
+
 void add_network_settings(Settings& settings, NetworkSettings& networks, const std::string& names) {
     settings.add("initializer", &networks.initializer, "first values of all networks",
                  {0, 0, false, {"pytorch_default", "orthogonal", "xavier"}});

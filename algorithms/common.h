@@ -54,6 +54,12 @@ const std::vector<std::string>& schedules();
 OptimizerSettings make_optimizer(const AdamSettings& adam, double learning_rate,
                                  const std::string& schedule, std::int64_t max_steps);
 
+// The actor's schedule where it has one of its own, "null" being none, else the general one.
+const std::string& actor_schedule(const std::string& actor, const std::string& general);
+
+// Actions in [-1, 1] in the units of a batch whose actions are within +-bound.
+Tensor in_bound(Tensor unit_actions, double bound);
+
 // First values and sizes of an algorithm's multi-layer perceptrons.
 struct NetworkSettings {
     std::string initializer = "pytorch_default";  // of all networks

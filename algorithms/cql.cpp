@@ -181,7 +181,7 @@ SquashedGaussianActor::Sample Cql::draw(Graph& g, const SquashedGaussianActor::H
     const Shape shape = n > 0 ? Shape{batch_, n, action_size_} : Shape{batch_, action_size_};
     SquashedGaussianActor::Sample sample =
         actor_->network.sample(head, g.random_normal(stream, shape));
-    if (bound() != 1.0) sample.actions = bound() * sample.actions;
+    sample.actions = in_bound(sample.actions, bound());
     return sample;
 }
 

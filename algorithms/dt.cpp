@@ -134,7 +134,7 @@ Tensor Dt::loss(Tensor predicted, const Batch& b) const {
 void Dt::record(Graph& g, const Batch& b, std::size_t) {
     const double bound = s_.common.batch_action_bound;
     const Tensor unit = predict(b, true);
-    const Tensor error = loss(bound == 1.0 ? unit : bound * unit, b);
+    const Tensor error = loss(in_bound(unit, bound), b);
     g.minimize(error, group_);
     g.metric("loss", error);
 }

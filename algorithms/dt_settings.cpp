@@ -1,8 +1,6 @@
 // Decision Transformer's settings by name, and its presets.
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cmath>
 #include <limits>
 
 #include "algorithms/dt.h"
@@ -208,22 +206,12 @@ const std::vector<Preset>& DtRecipe::preset_table() const {
 }  // namespace
 
 std::vector<double> parse_returns(const std::string& text) {
-    std::vector<double> values;
-    const char *at = text.data(), *end = at + text.size();
-    while (at != end) {
-        double value = 0;
-        const auto [next, error] = std::from_chars(at, end, value);
-        const bool number = error == std::errc() && std::isfinite(value);
-        if (!number || (next != end && (*next != ',' || next + 1 == end))) {
-            throw Error(fmt::format("[settings] expected target_returns to be numbers with commas "
-                                    "between them, as 3600,1800, got '{}'",
-                                    text),
-                        ErrorKind::usage);
-        }
-        values.push_back(value);
-        at = next == end ? end : next + 1;
-    }
-    return values;
+    if (text.empty()) return {};
+    if (const auto values = parse_numbers(text)) return *values;
+    throw Error(fmt::format("[settings] expected target_returns to be numbers with commas between "
+                            "them, as 3600,1800, got '{}'",
+                            text),
+                ErrorKind::usage);
 }
 
 std::unique_ptr<Recipe> make_dt_recipe() { return std::make_unique<DtRecipe>(); }

@@ -79,6 +79,19 @@ void set_optional(const std::string& name, const std::string& text, const Settin
 
 }  // namespace
 
+std::optional<std::vector<double>> parse_numbers(const std::string& text) {
+    std::vector<double> numbers;
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t end = std::min(text.find(',', at), text.size());
+        double value = 0;
+        const auto [next, error] = std::from_chars(text.data() + at, text.data() + end, value);
+        if (error != std::errc() || next != text.data() + end || !std::isfinite(value)) return {};
+        numbers.push_back(value);
+        at = end + 1;
+    }
+    return numbers;
+}
+
 std::size_t edit_distance(const std::string& a, const std::string& b) {
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});

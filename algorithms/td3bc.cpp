@@ -27,7 +27,6 @@ class Td3Bc final : public Algorithm {
     }
 
   private:
-    Tensor bounded(Tensor unit_actions) const;
     Tensor next_actions(Graph& g, const Batch& b) const;
     void step_actor(Graph& g, const Batch& b);
 
@@ -55,18 +54,13 @@ Td3Bc::Td3Bc(State& state, const Td3BcSettings& settings)
                           std::int64_t steps) {
         return make_optimizer(s_.adam, rate ? *rate : s_.learning_rate.value(), schedule, steps);
     };
-    const bool own_schedule = s_.actor_learning_rate_schedule != "null";
     critics_.set_optimizer(
         adam(s_.q_learning_rate, s_.learning_rate_schedule, s_.common.max_steps));
     // A schedule counts steps, of which the actor takes fewer.
     actor_group_.set_optimizer(
         adam(s_.actor_learning_rate,
-             own_schedule ? s_.actor_learning_rate_schedule : s_.learning_rate_schedule,
+             actor_schedule(s_.actor_learning_rate_schedule, s_.learning_rate_schedule),
              std::max<std::int64_t>(1, s_.common.max_steps / s_.policy_period)));
-}
-
-Tensor Td3Bc::bounded(Tensor unit_actions) const {
-    return bound_ == 1.0 ? unit_actions : bound_ * unit_actions;
 }
 
 // The target policy's actions with clipped noise: target policy smoothing (TD3, section 5.3).
@@ -74,7 +68,7 @@ Tensor Td3Bc::next_actions(Graph& g, const Batch& b) const {
     const Tensor draws = g.random_normal("target_policy", b.actions.shape());
     const double clip = s_.noise_clip * bound_;
     const Tensor noise = clamp(s_.policy_noise * bound_ * draws, -clip, clip);
-    return clamp(bounded(target_actor_(b.next_observations)) + noise, -bound_, bound_);
+    return clamp(in_bound(target_actor_(b.next_observations), bound_) + noise, -bound_, bound_);
 }
 
 void Td3Bc::record(Graph& g, const Batch& b, std::size_t variant) {
@@ -92,7 +86,7 @@ void Td3Bc::record(Graph& g, const Batch& b, std::size_t variant) {
 // Policy: as good as the first critic says, and close to the data (eq. 3); lambda makes the first
 // term's size that of alpha, whatever the rewards' (eq. 5).
 void Td3Bc::step_actor(Graph& g, const Batch& b) {
-    const Tensor actions = bounded(actor_(b.observations));
+    const Tensor actions = in_bound(actor_(b.observations), bound_);
     const Tensor q = q_.q1(concat({b.observations, actions}, 1));
     const Tensor lambda = s_.alpha / detach(mean(abs(q)));
     const Tensor actor_loss = mse(actions, b.actions) - lambda * mean(q);

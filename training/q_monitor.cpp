@@ -36,7 +36,8 @@ std::string QMonitor::header() const { return active() ? ",predicted_q,discounte
 std::string QMonitor::row() const { return active() ? cell(predicted_) + cell(observed_) : ""; }
 
 void QMonitor::predict() {
-    if (!active()) return;
+    if (!active() || predicted_at_ == parts_.session->step()) return;
+    predicted_at_ = parts_.session->step();
     const std::vector<float> values = parts_.session->value(starts_);
     double sum = 0;
     for (const float v : values) sum += double{v};

@@ -26,7 +26,7 @@ class QMonitor {
     std::string row() const;
 
     // Asks the critics as they are now: the mean over the first observations of 16 episodes of the
-    // run's seed, which are the first ones of an evaluation.
+    // run's seed, which are the first ones of an evaluation. Once for each update is enough.
     void predict();
     // Takes the returns of an evaluation; its options must have had discount().
     void note(const Evaluation& evaluation);
@@ -49,6 +49,7 @@ class QMonitor {
     std::vector<float> starts_;  // normalised
     std::optional<double> predicted_, observed_;
     double spread_ = 0;
+    std::int64_t predicted_at_ = -1;  // update
     std::optional<double> last_gap_;
     bool parted_ = false;
 };

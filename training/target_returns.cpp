@@ -2,43 +2,26 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cmath>
-
 #include "base/error.h"
 
 namespace drydock::training {
 namespace {
 
-std::optional<double> number(std::string_view text) {
-    double value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-    return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
-}
-
 std::optional<double> number_of(const TensorFile& file, const std::string& key) {
     const auto entry = file.metadata.find(key);
-    return entry == file.metadata.end() ? std::nullopt : number(entry->second);
+    if (entry == file.metadata.end()) return std::nullopt;
+    const auto numbers = algorithms::parse_numbers(entry->second);
+    return numbers && numbers->size() == 1 ? std::optional(numbers->front()) : std::nullopt;
 }
 
 }  // namespace
 
 std::vector<double> parse_target_returns(const std::string& text) {
-    std::vector<double> targets;
-    for (std::size_t at = 0; at <= text.size();) {
-        const std::size_t end = std::min(text.find(',', at), text.size());
-        const std::optional<double> target = number(std::string_view(text).substr(at, end - at));
-        if (!target) {
-            throw Error(fmt::format("[target_return] expected numbers with commas between them, as "
-                                    "in 3600,1800, got '{}'",
-                                    text),
-                        ErrorKind::usage);
-        }
-        targets.push_back(*target);
-        at = end + 1;
-    }
-    return targets;
+    if (const auto targets = algorithms::parse_numbers(text)) return *targets;
+    throw Error(fmt::format("[target_return] expected numbers with commas between them, as in "
+                            "3600,1800, got '{}'",
+                            text),
+                ErrorKind::usage);
 }
 
 std::vector<double> target_returns_of(const algorithms::PolicyNetwork& network,

@@ -11,6 +11,7 @@
 
 #include "core/safetensors.h"
 #include "data/d4rl.h"
+#include "tests/training/same_run.h"
 #include "tests/training/support.h"
 #include "training/run_tables.h"
 
@@ -56,20 +57,7 @@ struct Workplace {
     }
 
     void check_equal_to_whole() const {
-        for (const char* name : kTraces) {
-            CHECK_MESSAGE(read_bytes(out + "/" + name) == read_bytes(whole + "/" + name), name);
-        }
-        // All but the column of seconds.
-        const auto rows = training::read_rows(out + "/metrics.csv");
-        const auto wanted = training::read_rows(whole + "/metrics.csv");
-        REQUIRE(rows.size() == wanted.size());
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            const auto without_seconds = [](const std::string& row) {
-                const std::size_t first = row.find(','), second = row.find(',', first + 1);
-                return row.substr(0, first) + row.substr(second);
-            };
-            CHECK(without_seconds(rows[i]) == without_seconds(wanted[i]));
-        }
+        testing::check_same_run(out, whole);
         auto json = nlohmann::json::parse(read_bytes(out + "/result.json"));
         auto wanted_json = nlohmann::json::parse(read_bytes(whole + "/result.json"));
         json.erase("updates_per_second");

@@ -8,6 +8,7 @@
 
 #include "core/safetensors.h"
 #include "data/d4rl.h"
+#include "tests/training/same_run.h"
 #include "tests/training/support.h"
 #include "training/run_tables.h"
 
@@ -42,22 +43,6 @@ struct Workplace {
     std::string member(std::uint64_t seed) const {
         return options.out + "/seed-" + std::to_string(seed);
     }
-
-    void check_equal(const std::string& got, const std::string& want) const {
-        for (const char* name :
-             {"checkpoint.safetensors", "policy.safetensors", "config.toml", "evaluations.csv"}) {
-            CHECK_MESSAGE(read_bytes(got + "/" + name) == read_bytes(want + "/" + name), name);
-        }
-        const auto losses = [](const std::string& run) {
-            std::vector<std::string> rows = training::read_rows(run + "/metrics.csv");
-            for (std::string& row : rows) {
-                const std::size_t first = row.find(','), second = row.find(',', first + 1);
-                row = row.substr(0, first) + row.substr(second);
-            }
-            return rows;
-        };
-        CHECK(losses(got) == losses(want));
-    }
 };
 
 TEST_CASE("seeds trained together are, bit for bit, the seeds trained alone") {
@@ -79,7 +64,7 @@ TEST_CASE("seeds trained together are, bit for bit, the seeds trained alone") {
         double sum = 0;
         for (const training::SeedResult& seed : result.seeds) {
             CHECK(seed.error.empty());
-            w.check_equal(w.member(seed.seed), w.alone(seed.seed));
+            testing::check_same_run(w.member(seed.seed), w.alone(seed.seed));
             sum += *seed.result.last->score_mean;
         }
         CHECK(*result.mean == doctest::Approx(sum / 3));
@@ -113,7 +98,8 @@ TEST_CASE("seeds that were stopped go on together, those behind first") {
     resume.steps = 60;
     const SeedsResult result = training::resume_seeds(resume);
     CHECK_FALSE(result.stopped);
-    for (const std::uint64_t seed : {4U, 6U}) w.check_equal(w.member(seed), w.alone(seed));
+    for (const std::uint64_t seed : {4U, 6U})
+        testing::check_same_run(w.member(seed), w.alone(seed));
     // The one that was longer for a while has an evaluation more, at its former end.
     CHECK(read_tensor_file(w.member(5) + "/checkpoint.safetensors")
               .tensor("parameters/q1.layers.0.weight")
