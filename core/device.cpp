@@ -28,13 +28,14 @@ kernels::Isa choose_isa(std::string name) {
                         name),
             ErrorKind::usage);
     }
-    if (best == kernels::Isa::portable) {
-        throw Error(fmt::format("[device] DRYDOCK_ISA={} was asked for, but this processor has no "
-                                "AVX2 with FMA; unset it or use portable",
-                                name),
+    const kernels::Isa wanted = name == "avx2" ? kernels::Isa::avx2 : kernels::Isa::avx512;
+    if (best < wanted) {
+        throw Error(fmt::format("[device] DRYDOCK_ISA={} was asked for, but this processor has {} "
+                                "at most; unset it, or ask for that",
+                                name, name_of(best)),
                     ErrorKind::usage);
     }
-    return kernels::Isa::avx2;
+    return wanted;
 }
 
 }  // namespace

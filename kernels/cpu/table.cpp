@@ -1,9 +1,7 @@
 #include "kernels/cpu/table.h"
 
 #include "kernels/cpu/portable/portable.h"
-#if defined(DRYDOCK_HAS_AVX2)
-#include "kernels/cpu/avx2/avx2.h"
-#endif
+#include "kernels/cpu/simd/take.h"
 
 namespace drydock::kernels {
 namespace {
@@ -43,24 +41,23 @@ CpuTable portable_table() {
     };
 }
 
-// The portable table with the kernels that have an AVX2 file.
-CpuTable avx2_table() {
+// The portable table with the kernels that the instruction set has files for.
+CpuTable table_of(Isa isa) {
     CpuTable table = portable_table();
-#if defined(DRYDOCK_HAS_AVX2)
-    table.linear_forward = isa_avx2::linear_forward();
-    table.linear_input_gradient = isa_avx2::linear_input_gradient();
-    table.linear_weight_gradient = isa_avx2::linear_weight_gradient();
-    table.expectile_loss = isa_avx2::expectile_loss();
-    table.adam_step = isa_avx2::adam_step();
-    table.polyak = isa_avx2::polyak();
+#if defined(DRYDOCK_HAS_X86_SIMD)
+    if (isa == Isa::avx2) take_avx2_kernels(table);
+    if (isa == Isa::avx512) take_avx512_kernels(table);
 #endif
     return table;
 }
 
 Isa find_best_isa() {
-#if defined(DRYDOCK_HAS_AVX2)
+#if defined(DRYDOCK_HAS_X86_SIMD)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (avx2) return avx512 ? Isa::avx512 : Isa::avx2;
 #endif
     return Isa::portable;
 }
@@ -73,8 +70,9 @@ Isa best_isa() {
 }
 
 const CpuTable& cpu_table(Isa isa) {
-    static const CpuTable portable = portable_table(), avx2 = avx2_table();
-    return isa == Isa::avx2 ? avx2 : portable;
+    static const CpuTable tables[] = {table_of(Isa::portable), table_of(Isa::avx2),
+                                      table_of(Isa::avx512)};
+    return tables[static_cast<std::size_t>(isa)];
 }
 
 }  // namespace drydock::kernels

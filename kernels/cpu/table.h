@@ -17,9 +17,12 @@
 
 namespace drydock::kernels {
 
-enum class Isa : std::uint8_t { portable, avx2 };
+// In order: a processor that has one has those before it.
+enum class Isa : std::uint8_t { portable, avx2, avx512 };
 
-constexpr const char* name_of(Isa isa) { return isa == Isa::avx2 ? "avx2" : "portable"; }
+constexpr const char* name_of(Isa isa) {
+    return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "portable";
+}
 
 // What this processor can run, the best last; found by CPUID once.
 Isa best_isa();

@@ -125,7 +125,7 @@ void check_close(const Guarded<T>& got, const oracle::Values& want, double bound
 // Calls body(table) for every instruction set that this machine has.
 template <class F>
 void for_each_isa(F body) {
-    for (Isa isa : {Isa::portable, Isa::avx2}) {
+    for (Isa isa : {Isa::portable, Isa::avx2, Isa::avx512}) {
         if (isa > best_isa()) {
             MESSAGE("skipped: this processor has no ", name_of(isa));
             continue;

@@ -3,11 +3,11 @@
 #include "kernels/api/optimizer.h"
 
 #include "base/simd.h"
-#include "kernels/cpu/avx2/avx2.h"
 #include "kernels/cpu/portable/portable.h"
+#include "kernels/cpu/simd/kernels.h"
 
 namespace drydock::kernels {
-inline namespace isa_avx2 {
+inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
 using simd::F32;
@@ -112,5 +112,5 @@ CpuKernel<AdamStep> adam_step() { return {check_adam, adam_units, run_adam}; }
 
 CpuKernel<Polyak> polyak() { return {check_polyak, polyak_units, run_polyak}; }
 
-}  // namespace isa_avx2
+}  // namespace DRYDOCK_SIMD_NAMESPACE
 }  // namespace drydock::kernels

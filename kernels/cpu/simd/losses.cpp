@@ -2,11 +2,11 @@
 #include "kernels/api/losses.h"
 
 #include "base/simd.h"
-#include "kernels/cpu/avx2/avx2.h"
 #include "kernels/cpu/portable/portable.h"
+#include "kernels/cpu/simd/kernels.h"
 
 namespace drydock::kernels {
-inline namespace isa_avx2 {
+inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
 using simd::F32;
@@ -52,5 +52,5 @@ CpuKernel<ExpectileLoss> expectile_loss() {
     return {check_expectile, expectile_units, run_expectile};
 }
 
-}  // namespace isa_avx2
+}  // namespace DRYDOCK_SIMD_NAMESPACE
 }  // namespace drydock::kernels

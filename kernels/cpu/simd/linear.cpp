@@ -2,12 +2,12 @@
 // and in what happens to a sum before it is stored.
 #include "kernels/api/linear.h"
 
-#include "kernels/cpu/avx2/avx2.h"
-#include "kernels/cpu/avx2/product.h"
 #include "kernels/cpu/portable/portable.h"
+#include "kernels/cpu/simd/kernels.h"
+#include "kernels/cpu/simd/product.h"
 
 namespace drydock::kernels {
-inline namespace isa_avx2 {
+inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
 Status check_forward(const LinearForward& a) {
@@ -153,5 +153,5 @@ CpuKernel<LinearWeightGradient> linear_weight_gradient() {
     return {check_weight_gradient, weight_gradient_units, run_weight_gradient};
 }
 
-}  // namespace isa_avx2
+}  // namespace DRYDOCK_SIMD_NAMESPACE
 }  // namespace drydock::kernels

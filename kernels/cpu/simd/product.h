@@ -10,7 +10,7 @@
 #include "base/simd.h"
 
 namespace drydock::kernels {
-inline namespace isa_avx2 {
+inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
 using simd::F32;
@@ -177,5 +177,5 @@ DRYDOCK_INLINE void product_unit(const UnitRange& u, int64_t K, const Left& a, c
 }
 
 }  // namespace
-}  // namespace isa_avx2
+}  // namespace DRYDOCK_SIMD_NAMESPACE
 }  // namespace drydock::kernels

@@ -1,12 +1,15 @@
-// The kernels with AVX2 files of their own: f32 only, everything else is `unsupported`.
+// The kernels that are written once on base/simd.h and compiled for every instruction set that has
+// a page there: f32 only, everything else is `unsupported`.
 #pragma once
 
+#include "base/simd.h"
 #include "kernels/api/linear.h"
 #include "kernels/api/losses.h"
 #include "kernels/api/optimizer.h"
 
 namespace drydock::kernels {
-inline namespace isa_avx2 {
+
+inline namespace DRYDOCK_SIMD_NAMESPACE {
 
 CpuKernel<LinearForward> linear_forward();
 CpuKernel<LinearInputGradient> linear_input_gradient();
@@ -15,5 +18,5 @@ CpuKernel<ExpectileLoss> expectile_loss();
 CpuKernel<AdamStep> adam_step();
 CpuKernel<Polyak> polyak();
 
-}  // namespace isa_avx2
+}  // namespace DRYDOCK_SIMD_NAMESPACE
 }  // namespace drydock::kernels

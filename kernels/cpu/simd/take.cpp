@@ -1,0 +1,21 @@
+#include "kernels/cpu/simd/take.h"
+
+#include "kernels/cpu/simd/kernels.h"
+#include "kernels/cpu/table.h"
+
+namespace drydock::kernels {
+
+#if defined(DRYDOCK_SIMD_AVX512)
+void take_avx512_kernels(CpuTable& table) {
+#else
+void take_avx2_kernels(CpuTable& table) {
+#endif
+    table.linear_forward = linear_forward();
+    table.linear_input_gradient = linear_input_gradient();
+    table.linear_weight_gradient = linear_weight_gradient();
+    table.expectile_loss = expectile_loss();
+    table.adam_step = adam_step();
+    table.polyak = polyak();
+}
+
+}  // namespace drydock::kernels
