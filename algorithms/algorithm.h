@@ -98,6 +98,9 @@ class Algorithm {
     // policy from each observation: (N, S) normalised -> (N). Only where predicts_value().
     virtual Tensor value(Graph&, Tensor /*observations*/) { return {}; }
     virtual bool predicts_value() const { return false; }
+    // Appends the actions that online collection takes: (N, S) normalised and standard normal noise
+    // (N, A) -> (N, A), which the caller clips to [-1, 1]. Only where the recipe has online().
+    virtual Tensor explore(Graph&, Tensor /*observations*/, Tensor /*noise*/) { return {}; }
     // The same of an algorithm that reads windows, for every step of windows: (B, K, A). The action
     // of a step depends on nothing behind its observation. Throws Error where act() is the one.
     virtual Tensor act_windows(Graph& graph, const Batch& windows);
@@ -123,6 +126,8 @@ class Recipe {
     virtual bool reads_outcomes() const { return true; }
     // Windows of episodes instead of transitions, and which.
     virtual std::optional<WindowSpec> windows() const { return std::nullopt; }
+    // How a run of these settings is fine-tuned; null where it cannot be.
+    virtual const OnlineSettings* online() const { return nullptr; }
     // Names of the presets, the default first.
     std::vector<std::string> presets() const;
     // Takes a preset's settings; layer_sizes stay. `dataset` ("hopper-medium-expert") selects its

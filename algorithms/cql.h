@@ -55,6 +55,7 @@ struct CqlSettings {
     double alpha_learning_rate = 3e-5, alpha_prime_learning_rate = 3e-4;
     std::string learning_rate_schedule = "constant", actor_learning_rate_schedule = "constant";
     AdamSettings adam;
+    OnlineSettings online;
     std::string initializer = "corl";  // or rlkit, pytorch_default
     // Hidden layers of 256 where layer_sizes says nothing.
     std::int64_t q1_hidden_layers = 3, q2_hidden_layers = 3, actor_hidden_layers = 3;

@@ -17,6 +17,10 @@ class CqlRecipe final : public Recipe {
     CqlRecipe();
     const char* name() const override { return "cql"; }
     CommonSettings& common() override { return s_.common; }
+    // Who acts by the best of uniform actions has no distribution to explore with.
+    const OnlineSettings* online() const override {
+        return s_.policy == "actor" ? &s_.online : nullptr;
+    }
     void fit(std::int64_t observation_size, std::int64_t action_size) override;
     std::unique_ptr<Algorithm> make(State& state) const override { return make_cql(state, s_); }
 
@@ -45,6 +49,7 @@ CqlRecipe::CqlRecipe() {
     add_policy();
     add_squashing();
     add_optimizers();
+    add_online_settings(settings_, s_.online);
     choice("initializer", &s_.initializer,
            "first values: corl (orthogonal critics, small last layers), rlkit, pytorch_default",
            {"corl", "rlkit", "pytorch_default"});

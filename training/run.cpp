@@ -71,17 +71,31 @@ TrainResult Run::train() {
     while (!over()) {
         const std::int64_t first = step();
         const Clock::time_point start = Clock::now();
-        session_.run(next_chunk());
+        run_updates(next_chunk());
         after_updates(first, seconds_since(start));
     }
     return finish();
+}
+
+void Run::run_updates(std::int64_t n) {
+    if (parts_.online) return parts_.online->run(n);
+    session_.run(n);
+}
+
+// What the offline run's policy is worth, before anything is learned online.
+void Run::begin_online() {
+    save();
+    if (evaluation_due() && evaluate()) report(true);
 }
 
 double Run::seconds() const { return seconds_before_ + seconds_since(begin_); }
 
 void Run::begin() {
     begin_ = last_report_ = Clock::now();
-    if (!parts_.earlier) return;
+    if (!parts_.earlier) {
+        if (parts_.online) begin_online();
+        return;
+    }
     // The process before may have been ended between a checkpoint and what follows it.
     writing(
         [&] { write_tensor_file(parts_.folder.file("policy.safetensors"), policy_of(parts_)); });
@@ -205,6 +219,7 @@ void Run::save() {
     Tensors extra = {{"metric_sums", vector(logged_.sums())},
                      {"metric_counts", vector(logged_.counts())}};
     if (monitor_.observed()) extra["discounted_return"] = vector({*monitor_.observed()});
+    if (parts_.online) extra.merge(parts_.online->save());
     writing([&] {
         // Rows that the checkpoint counts as written must be there after a power cut too.
         metrics_file_->sync();
@@ -271,8 +286,8 @@ void Run::report(bool evaluated) {
     p.steps = options_.steps;
     p.seconds = seconds();
     p.updates_per_second = result_.updates_per_second;
-    p.remaining_seconds = seconds_since(begin_) / static_cast<double>(p.step - result_.started_at) *
-                          static_cast<double>(p.steps - p.step);
+    const auto done = static_cast<double>(std::max<std::int64_t>(p.step - result_.started_at, 1));
+    p.remaining_seconds = seconds_since(begin_) / done * static_cast<double>(p.steps - p.step);
     for (std::size_t c = 0; c < session_.state().metric_names().size(); ++c) {
         p.metrics.emplace_back(session_.state().metric_names()[c], reported_.mean(c));
     }
