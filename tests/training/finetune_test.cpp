@@ -14,6 +14,7 @@
 #include "tests/training/support.h"
 #include "training/config.h"
 #include "training/run_tables.h"
+#include "training/seeds.h"
 
 namespace drydock {
 namespace {
@@ -34,7 +35,8 @@ struct Workplace {
     std::string offline = folder.file("offline");
     TrainOptions options;
 
-    explicit Workplace(const std::string& algorithm = "iql") {
+    using Settings = std::vector<std::pair<std::string, std::string>>;
+    explicit Workplace(const std::string& algorithm = "iql", const Settings& settings = {}) {
         data::write_d4rl(dataset, testing::pendulum_data());
         TrainOptions first = testing::small_options(dataset, offline);
         first.algorithm = algorithm;
@@ -42,6 +44,7 @@ struct Workplace {
             first.settings[1].second = kCqlLayers;
             first.settings.emplace_back("n_actions", "3");
         }
+        first.settings.insert(first.settings.end(), settings.begin(), settings.end());
         training::train(first);
         options = first;
         options.dataset = options.environment = "";
@@ -107,8 +110,8 @@ TEST_CASE("fine-tuning takes over parameters, targets and moments exactly, at up
 }
 
 TEST_CASE("each online step adds one row, normalised and mapped as the data are") {
-    Workplace w;
-    w.options.settings = {{"reward_transform", "minus_one"}, {"updates_per_online_step", "2"}};
+    Workplace w("iql", {{"reward_transform", "minus_one"}});
+    w.options.settings = {{"updates_per_online_step", "2"}};
     training::RunParts parts = parts_of(w.options);
     training::Session& session = *parts.session;
     const std::int64_t offline = session.rows();
@@ -327,17 +330,82 @@ TEST_CASE("calls that cannot be fine-tuned say why, and leave nothing behind") {
                        training::train(options);
                    }),
                    "another folder"));
-    // Other data than the offline run's.
-    const std::string other = w.folder.file("other.hdf5");
+    CHECK(contains(refused([](TrainOptions& o) {
+                       o.settings = {{"normalize_observations", "false"}};
+                   }),
+                   "normalised as in the offline run"));
+    CHECK(contains(refused([](TrainOptions& o) {
+                       o.settings = {{"reward_transform", "minus_one"}};
+                   }),
+                   "reward_transform=none as in the offline run"));
+    fs::create_directories(w.folder.file("several"));
+    fs::copy(w.offline, w.folder.file("several/seed-4"), fs::copy_options::recursive);
+    CHECK(contains(refused([&](TrainOptions& o) { o.finetune = w.folder.file("several"); }),
+                   "several/seed-4'"));
+    CHECK(contains(error_of([&] { training::train_seeds(w.options, 2); }), "one seed"));
+}
+
+// The pendulum's data with one number changed.
+enum class Change { reward, observation };
+void write_changed(const std::string& path, Change change) {
     data::Dataset changed = testing::pendulum_data();
-    changed.rewards[0] -= 1;
-    data::write_d4rl(other, changed);
-    CHECK(contains(refused([&](TrainOptions& o) { o.dataset = other; }), "SHA-256"));
-    // The same data, moved.
-    fs::rename(w.dataset, w.folder.file("moved.hdf5"));
-    w.options.dataset = w.folder.file("moved.hdf5");
+    (change == Change::reward ? changed.rewards : changed.observations)[0] -= 0.5f;
+    data::write_d4rl(path, changed);
+}
+
+TEST_CASE("the offline run's data are found, in another place too, and missed where they are not") {
+    Workplace w;
     w.options.online_steps = 5;
+    const std::string moved = w.folder.file("moved.hdf5");
+    fs::rename(w.dataset, moved);
+    const std::string text = error_of([&] { training::train(w.options); });
+    CHECK(contains(text, w.dataset));
+    CHECK(contains(text, "give --dataset FILE"));
+    CHECK_FALSE(fs::exists(w.options.out));
+    w.options.dataset = moved;
     CHECK(training::train(w.options).steps == 5);
+    // A file of that name, but not of that content.
+    write_changed(w.dataset, Change::reward);
+    w.options.dataset = "";
+    w.options.out = w.folder.file("other");
+    CHECK(contains(error_of([&] { training::train(w.options); }), "the file has changed"));
+}
+
+TEST_CASE("other data are taken where observations and rewards have the same units, else refused") {
+    const auto with = [](const Workplace::Settings& settings, Change change) {
+        Workplace w("iql", settings);
+        w.options.online_steps = 5;
+        w.options.dataset = w.folder.file("other.hdf5");
+        write_changed(w.options.dataset, change);
+        std::string said;
+        TrainCallbacks callbacks;
+        callbacks.notice = [&](const std::string& text) { said += text + "\n"; };
+        const std::string text = error_of([&] { training::train(w.options, callbacks); });
+        CHECK(fs::exists(w.options.out) == text.empty());
+        if (!text.empty()) return text;
+        CHECK(training::resume({w.options.out, 7, {}, {}}).steps == 7);
+        return said;
+    };
+    CHECK(contains(with({}, Change::observation), "normalised by that file"));
+    CHECK(contains(with({{"normalize_observations", "false"}}, Change::observation),
+                   "are not the offline run's"));
+    CHECK(contains(with({}, Change::reward), "are not the offline run's"));
+    CHECK(contains(with({{"reward_transform", "return_range"}}, Change::reward),
+                   "divides by the returns"));
+}
+
+TEST_CASE("a run that was fine-tuned can be fine-tuned, and is told what stays behind") {
+    Workplace w;
+    w.options.online_steps = 20;
+    training::train(w.options);
+    w.options.finetune = w.options.out;
+    w.options.out = w.folder.file("further");
+    std::string said;
+    TrainCallbacks callbacks;
+    callbacks.notice = [&](const std::string& text) { said += text + "\n"; };
+    CHECK(training::train(w.options, callbacks).steps == 20);
+    CHECK(contains(said, "stays behind"));
+    CHECK(w.checkpoint().tensor("run/online/rewards").shape[0] == 20);
 }
 
 TEST_CASE("an offline run without an environment needs one to collect in") {
@@ -346,6 +414,14 @@ TEST_CASE("an offline run without an environment needs one to collect in") {
     first.environment = "";
     first.settings.emplace_back("max_action", "2");
     training::train(first);
+    TrainOptions wide = first;  // whose policy says 1 where the environment shall do 4
+    wide.out = w.folder.file("wide");
+    wide.settings.back().second = "4";
+    training::train(wide);
+    w.options.finetune = wide.out;
+    w.options.environment = "pendulum";
+    CHECK(contains(error_of([&] { training::train(w.options); }), "expected actions from [-4]"));
+    w.options.environment = "";
     w.options.finetune = first.out;
     CHECK(contains(error_of([&] { training::train(w.options); }), "--environment NAME"));
     w.options.environment = "pendulum";
