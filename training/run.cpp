@@ -56,10 +56,7 @@ void Run::take_over(EarlierRun& earlier) {
         }
     }
     for (const auto& [at, evaluation] : earlier.evaluations) note(evaluation, at);
-    const auto observed = earlier.extra.find("discounted_return");
-    if (observed != earlier.extra.end() && observed->second.to_f64().size() == 1) {
-        monitor_.restore(observed->second.to_f64()[0]);
-    }
+    monitor_.restore(earlier.extra);
     if (!earlier.metric_rows.empty()) {
         const std::string& row = earlier.metric_rows.back();
         seconds_before_ = std::strtod(row.c_str() + row.find(',') + 1, nullptr);
@@ -106,6 +103,8 @@ void Run::begin() {
         try {
             monitor_.note(
                 evaluate_policy(parts_.folder.file("policy.safetensors"), evaluation_options()));
+            monitor_.predict();
+            monitor_.warning();  // which was given then
         } catch (const Stopped&) {
         }
     }
@@ -218,7 +217,7 @@ void Run::save() {
     };
     Tensors extra = {{"metric_sums", vector(logged_.sums())},
                      {"metric_counts", vector(logged_.counts())}};
-    if (monitor_.observed()) extra["discounted_return"] = vector({*monitor_.observed()});
+    extra.merge(monitor_.save());
     if (parts_.online) extra.merge(parts_.online->save());
     writing([&] {
         // Rows that the checkpoint counts as written must be there after a power cut too.
