@@ -74,6 +74,10 @@ std::unique_ptr<Algorithm> make_cql(State& state, const CqlSettings& settings);
 // What to try when that metric of CQL's is not finite (cql_settings.cpp).
 std::string cql_advice(const std::string& metric);
 
+// Throws Error (usage) for settings that do not go together, and for those that differ from their
+// first values but would play no part (cql_checks.cpp).
+void check_cql(const CqlSettings& settings, const Settings& by_name);
+
 // Its settings by name and its presets (cql_settings.cpp).
 std::unique_ptr<Recipe> make_cql_recipe();
 

@@ -47,6 +47,8 @@ class Settings {
     std::string get(const std::string& name) const;
     // Back to the value that the field had when it was added.
     void reset(const std::string& name) { set(name, entry(name).initial); }
+    // Whether the field has that value.
+    bool is_initial(const std::string& name) const { return get(name) == entry(name).initial; }
     bool contains(const std::string& name) const;
     const std::string& help(const std::string& name) const;
     // The type, for writers: "number", "integer", "boolean", "text" or "layers". A number may also
