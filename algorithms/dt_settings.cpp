@@ -208,8 +208,8 @@ const std::vector<Preset>& DtRecipe::preset_table() const {
 std::vector<double> parse_returns(const std::string& text) {
     if (text.empty()) return {};
     if (const auto values = parse_numbers(text)) return *values;
-    throw Error(fmt::format("[settings] expected target_returns to be numbers with commas between "
-                            "them, as 3600,1800, got '{}'",
+    throw Error(fmt::format("[settings] expected target_returns to be numbers that fit fp32 with "
+                            "commas between them, as 3600,1800, got '{}'",
                             text),
                 ErrorKind::usage);
 }

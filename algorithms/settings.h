@@ -18,7 +18,8 @@ using LayerSizes = std::map<std::string, std::vector<std::int64_t>>;
 // mean".
 std::size_t edit_distance(const std::string& a, const std::string& b);
 
-// The finite numbers of "3600,1800"; nothing for a text of another form, an empty one included.
+// The numbers of "3600,1800", which are finite in fp32; nothing for a text of another form, an
+// empty one included.
 std::optional<std::vector<double>> parse_numbers(const std::string& text);
 
 // The settings of an algorithm by name. It points at the fields of a settings struct, which must

@@ -31,7 +31,8 @@ training::TrainOptions small_transformer(const std::string& dataset, const std::
 TEST_CASE("target returns are numbers with commas between them") {
     CHECK(parse_target_returns("3600,1800") == std::vector<double>{3600, 1800});
     CHECK(parse_target_returns("-0.5") == std::vector<double>{-0.5});
-    for (const char* bad : {"", ",", "1,", "a", "1;2", "1 ,2", "inf", "nan", "1,,2"}) {
+    for (const char* bad :
+         {"", ",", "1,", "a", "1;2", "1 ,2", "inf", "nan", "1,,2", "1e39", "-1e39"}) {
         CAPTURE(bad);
         CHECK(contains(error_of([&] { parse_target_returns(bad); }), "3600,1800"));
     }
