@@ -128,6 +128,8 @@ class Recipe {
     virtual std::optional<WindowSpec> windows() const { return std::nullopt; }
     // How a run of these settings is fine-tuned; null where it cannot be.
     virtual const OnlineSettings* online() const { return nullptr; }
+    // Updates of a run that says nothing else.
+    virtual std::int64_t default_steps() const { return 1000000; }
     // Names of the presets, the default first.
     std::vector<std::string> presets() const;
     // Takes a preset's settings; layer_sizes stay. `dataset` ("hopper-medium-expert") selects its

@@ -19,6 +19,8 @@ class DtRecipe final : public Recipe {
     const char* name() const override { return "dt"; }
     CommonSettings& common() override { return s_.common; }
     bool reads_outcomes() const override { return false; }
+    // CORL's update_steps; the authors' max_iters times num_steps_per_iter.
+    std::int64_t default_steps() const override { return 100000; }
     std::optional<WindowSpec> windows() const override;
     void fit(std::int64_t observation_size, std::int64_t action_size) override;
     std::unique_ptr<Algorithm> make(State& state) const override { return make_dt(state, s_); }

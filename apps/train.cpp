@@ -77,6 +77,7 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
                    "config.toml of an earlier run; options given here go before it")
         ->type_name("FILE")
         ->group("Run");
+    call->options.steps = recipe.default_steps();
     CLI::Option* steps = member("--steps", &TrainOptions::steps, "N", "updates");
     steps->transform(whole_number(1))->group("Run");
     member("--seed", &TrainOptions::seed, "N", "of first values, batches and evaluations")
@@ -165,6 +166,7 @@ std::string free_folder(const TrainOptions& options, std::int64_t seeds) {
 TrainOptions resolve(const Call& call) {
     TrainOptions options;
     options.algorithm = call.options.algorithm;
+    options.steps = algorithms::make_recipe(options.algorithm)->default_steps();
     if (!call.config.empty()) {
         options = training::read_config(call.config, options);
         if (options.algorithm != call.options.algorithm) {
