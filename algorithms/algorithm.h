@@ -47,7 +47,8 @@ struct WindowSpec {
 struct TransformerSpec {
     std::int64_t layers = 0, heads = 0, embedding_dim = 0, mlp_dim = 0;
     std::int64_t context_length = 0;  // steps, of three tokens each
-    std::int64_t episode_len = 0;     // rows of embed_timestep.weight that training reaches
+    std::int64_t episode_len = 0;     // steps that the file tells apart, or more
+    std::int64_t timestep_rows = 0;   // of embed_timestep.weight, whose last is also later steps'
     std::string activation;           // of the blocks' hidden layers: "relu", or "gelu" (erf form)
     double layer_norm_epsilon = 1e-5;
     double reward_scale = 1;  // a return-to-go is the sum of the rewards to come times this
