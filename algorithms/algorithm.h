@@ -47,7 +47,8 @@ struct WindowSpec {
 struct TransformerSpec {
     std::int64_t layers = 0, heads = 0, embedding_dim = 0, mlp_dim = 0;
     std::int64_t context_length = 0;  // steps, of three tokens each
-    std::int64_t episode_len = 0;     // rows of embed_timestep.weight that training reaches
+    std::int64_t episode_len = 0;     // steps that the file tells apart, or more
+    std::int64_t timestep_rows = 0;   // of embed_timestep.weight, whose last is also later steps'
     std::string activation;           // of the blocks' hidden layers: "relu", or "gelu" (erf form)
     double layer_norm_epsilon = 1e-5;
     double reward_scale = 1;  // a return-to-go is the sum of the rewards to come times this
@@ -98,6 +99,9 @@ class Algorithm {
     // policy from each observation: (N, S) normalised -> (N). Only where predicts_value().
     virtual Tensor value(Graph&, Tensor /*observations*/) { return {}; }
     virtual bool predicts_value() const { return false; }
+    // Appends the actions that online collection takes: (N, S) normalised and standard normal noise
+    // (N, A) -> (N, A), which the caller clips to [-1, 1]. Only where the recipe has online().
+    virtual Tensor explore(Graph&, Tensor /*observations*/, Tensor /*noise*/) { return {}; }
     // The same of an algorithm that reads windows, for every step of windows: (B, K, A). The action
     // of a step depends on nothing behind its observation. Throws Error where act() is the one.
     virtual Tensor act_windows(Graph& graph, const Batch& windows);
@@ -123,6 +127,10 @@ class Recipe {
     virtual bool reads_outcomes() const { return true; }
     // Windows of episodes instead of transitions, and which.
     virtual std::optional<WindowSpec> windows() const { return std::nullopt; }
+    // How a run of these settings is fine-tuned; null where it cannot be.
+    virtual const OnlineSettings* online() const { return nullptr; }
+    // Updates of a run that says nothing else.
+    virtual std::int64_t default_steps() const { return 1000000; }
     // Names of the presets, the default first.
     std::vector<std::string> presets() const;
     // Takes a preset's settings; layer_sizes stay. `dataset` ("hopper-medium-expert") selects its

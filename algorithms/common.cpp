@@ -69,6 +69,14 @@ void add_adam_settings(Settings& settings, AdamSettings& adam) {
                  {0, 1e12, false, {}, 0});
 }
 
+void add_online_settings(Settings& settings, OnlineSettings& online) {
+    settings.add("mixing_ratio", &online.mixing_ratio,
+                 "share of a batch from the offline data when fine-tuning; null: all rows alike",
+                 {0, 1});
+    settings.add("updates_per_online_step", &online.updates_per_step,
+                 "updates after each step in the environment when fine-tuning", {1, 1e6});
+}
+
 const std::vector<std::string>& schedules() {
     static const std::vector<std::string> kNames{"constant", "cosine", "warmup"};
     return kNames;

@@ -60,6 +60,13 @@ const std::string& actor_schedule(const std::string& actor, const std::string& g
 // Actions in [-1, 1] in the units of a batch whose actions are within +-bound.
 Tensor in_bound(Tensor unit_actions, double bound);
 
+// What fine-tuning with online collection adds to an algorithm (docs/finetune.md).
+struct OnlineSettings {
+    std::optional<double> mixing_ratio;  // share of a batch from the offline data; none: uniform
+    std::int64_t updates_per_step = 1;
+};
+void add_online_settings(Settings& settings, OnlineSettings& online);
+
 // First values and sizes of an algorithm's multi-layer perceptrons.
 struct NetworkSettings {
     std::string initializer = "pytorch_default";  // of all networks

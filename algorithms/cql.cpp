@@ -28,6 +28,9 @@ class Cql final : public Algorithm {
     Tensor act(Graph& g, Tensor observations) override;
     Tensor value(Graph& g, Tensor observations) override;
     bool predicts_value() const override { return true; }
+    Tensor explore(Graph&, Tensor observations, Tensor noise) override {
+        return actor_->network.sample(actor_->network.head(observations), noise).actions;
+    }
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override;
     std::string advice(const std::string& metric) const override { return cql_advice(metric); }

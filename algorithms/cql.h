@@ -55,6 +55,7 @@ struct CqlSettings {
     double alpha_learning_rate = 3e-5, alpha_prime_learning_rate = 3e-4;
     std::string learning_rate_schedule = "constant", actor_learning_rate_schedule = "constant";
     AdamSettings adam;
+    OnlineSettings online;
     std::string initializer = "corl";  // or rlkit, pytorch_default
     // Hidden layers of 256 where layer_sizes says nothing.
     std::int64_t q1_hidden_layers = 3, q2_hidden_layers = 3, actor_hidden_layers = 3;
@@ -72,6 +73,10 @@ std::unique_ptr<Algorithm> make_cql(State& state, const CqlSettings& settings);
 
 // What to try when that metric of CQL's is not finite (cql_settings.cpp).
 std::string cql_advice(const std::string& metric);
+
+// Throws Error (usage) for settings that do not go together, and for those that differ from their
+// first values but would play no part (cql_checks.cpp).
+void check_cql(const CqlSettings& settings, const Settings& by_name);
 
 // Its settings by name and its presets (cql_settings.cpp).
 std::unique_ptr<Recipe> make_cql_recipe();

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "algorithms/cql.h"
-#include "base/error.h"
 
 namespace drydock::algorithms {
 namespace {
@@ -17,6 +16,10 @@ class CqlRecipe final : public Recipe {
     CqlRecipe();
     const char* name() const override { return "cql"; }
     CommonSettings& common() override { return s_.common; }
+    // Who acts by the best of uniform actions has no distribution to explore with.
+    const OnlineSettings* online() const override {
+        return s_.policy == "actor" ? &s_.online : nullptr;
+    }
     void fit(std::int64_t observation_size, std::int64_t action_size) override;
     std::unique_ptr<Algorithm> make(State& state) const override { return make_cql(state, s_); }
 
@@ -33,7 +36,6 @@ class CqlRecipe final : public Recipe {
     void add_policy();
     void add_squashing();
     void add_optimizers();
-    void check() const;
 
     CqlSettings s_;
 };
@@ -45,6 +47,7 @@ CqlRecipe::CqlRecipe() {
     add_policy();
     add_squashing();
     add_optimizers();
+    add_online_settings(settings_, s_.online);
     choice("initializer", &s_.initializer,
            "first values: corl (orthogonal critics, small last layers), rlkit, pytorch_default",
            {"corl", "rlkit", "pytorch_default"});
@@ -223,35 +226,8 @@ const std::vector<Preset>& CqlRecipe::preset_table() const {
     return kTable;
 }
 
-// What no choice of single settings can tell.
-void CqlRecipe::check() const {
-    const auto refuse = [](const std::string& text) {
-        throw Error("[settings] " + text, ErrorKind::usage);
-    };
-    if (s_.log_std_min > s_.log_std_max || s_.clip_difference_min > s_.clip_difference_max) {
-        refuse(fmt::format(
-            "expected log_std_min <= log_std_max and clip_difference_min <= "
-            "clip_difference_max, got {} and {}, {} and {}",
-            s_.log_std_min, s_.log_std_max, s_.clip_difference_min, s_.clip_difference_max));
-    }
-    const bool actorless = s_.policy == "best_of_n";
-    if (actorless && (s_.conservative_term == "logsumexp" || s_.target_actions == "policy" ||
-                      s_.lagrange || s_.bc_steps > 0 || s_.critics != 1)) {
-        refuse(
-            "expected conservative_term mean_difference, target_actions uniform, critics 1, "
-            "lagrange false and bc_steps 0 with policy best_of_n, which has no actor");
-    }
-    if (s_.backup_entropy && (s_.target_actions == "uniform" ||
-                              (s_.max_target_backup && s_.max_target_order == "max_then_min"))) {
-        refuse(
-            "expected backup_entropy false where the targets' action is uniform or differs from "
-            "critic to critic (max_target_order max_then_min): it has no one density; choose "
-            "min_then_max");
-    }
-}
-
 void CqlRecipe::fit(std::int64_t observation_size, std::int64_t action_size) {
-    check();
+    check_cql(s_, settings_);
     s_.action_size = action_size;
     const auto hidden = [](std::int64_t layers) {
         return std::vector<std::int64_t>(static_cast<std::size_t>(layers), 256);

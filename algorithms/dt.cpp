@@ -163,6 +163,7 @@ PolicyNetwork Dt::policy() const {
     t.mlp_dim = block_spec(s_).hidden;
     t.context_length = s_.context_length;
     t.episode_len = s_.episode_len;
+    t.timestep_rows = s_.timestep_rows;
     t.activation = s_.activation;
     t.layer_norm_epsilon = s_.layer_norm_epsilon;
     t.reward_scale = s_.reward_scale;

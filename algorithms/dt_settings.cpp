@@ -19,6 +19,8 @@ class DtRecipe final : public Recipe {
     const char* name() const override { return "dt"; }
     CommonSettings& common() override { return s_.common; }
     bool reads_outcomes() const override { return false; }
+    // CORL's update_steps; the authors' max_iters times num_steps_per_iter.
+    std::int64_t default_steps() const override { return 100000; }
     std::optional<WindowSpec> windows() const override;
     void fit(std::int64_t observation_size, std::int64_t action_size) override;
     std::unique_ptr<Algorithm> make(State& state) const override { return make_dt(state, s_); }
@@ -208,8 +210,8 @@ const std::vector<Preset>& DtRecipe::preset_table() const {
 std::vector<double> parse_returns(const std::string& text) {
     if (text.empty()) return {};
     if (const auto values = parse_numbers(text)) return *values;
-    throw Error(fmt::format("[settings] expected target_returns to be numbers with commas between "
-                            "them, as 3600,1800, got '{}'",
+    throw Error(fmt::format("[settings] expected target_returns to be numbers that fit fp32 with "
+                            "commas between them, as 3600,1800, got '{}'",
                             text),
                 ErrorKind::usage);
 }

@@ -1,5 +1,6 @@
 #include "algorithms/iql.h"
 
+#include <cmath>
 #include <optional>
 
 #include "nn/gaussian_actor.h"
@@ -22,6 +23,7 @@ class Iql final : public Algorithm {
         return q_.smaller(concat({observations, act(g, observations)}, 1));
     }
     bool predicts_value() const override { return true; }
+    Tensor explore(Graph& g, Tensor observations, Tensor noise) override;
     void initialize(std::uint64_t seed) override;
     PolicyNetwork policy() const override;
 
@@ -106,6 +108,14 @@ Tensor Iql::imitation_loss(const Batch& b) const {
 Tensor Iql::act(Graph&, Tensor observations) {
     return gaussian_actor_ ? gaussian_actor_->mean(observations)
                            : (*deterministic_actor_)(observations);
+}
+
+// A Gaussian policy is sampled as it is; a deterministic one gets noise of its own.
+Tensor Iql::explore(Graph& g, Tensor observations, Tensor noise) {
+    if (gaussian_actor_) return gaussian_actor_->sample(observations, noise);
+    const double bound = s_.exploration_noise_clip;
+    const Tensor scaled = s_.exploration_noise * noise;
+    return act(g, observations) + (std::isfinite(bound) ? clamp(scaled, -bound, bound) : scaled);
 }
 
 void Iql::initialize(std::uint64_t seed) {

@@ -29,7 +29,10 @@ struct IqlSettings {
     double log_std_min = -20.0, log_std_max = 2.0;
     bool deterministic_policy = false;  // squared error instead of log-likelihood
     double actor_dropout = 0.0;         // after each hidden activation of the actor
-    NetworkSettings networks;           // q1, q2, v, actor
+    // Of a deterministic policy that is fine-tuned: deviation of its normal noise, and its bound.
+    double exploration_noise = 0.03, exploration_noise_clip = 0.5;
+    OnlineSettings online;
+    NetworkSettings networks;  // q1, q2, v, actor
 };
 
 // Adds the groups `value`, `critics`, `critic_targets` (only with target_critics) and `actor` to

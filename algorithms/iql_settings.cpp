@@ -17,6 +17,7 @@ class IqlRecipe final : public Recipe {
     IqlRecipe();
     const char* name() const override { return "iql"; }
     CommonSettings& common() override { return s_.common; }
+    const OnlineSettings* online() const override { return &s_.online; }
     void fit(std::int64_t observation_size, std::int64_t action_size) override;
     std::unique_ptr<Algorithm> make(State& state) const override { return make_iql(state, s_); }
 
@@ -27,6 +28,7 @@ class IqlRecipe final : public Recipe {
     void add_update();
     void add_optimizers();
     void add_policy();
+    void add_online();
 
     IqlSettings s_;
 };
@@ -36,6 +38,7 @@ IqlRecipe::IqlRecipe() {
     add_update();
     add_optimizers();
     add_policy();
+    add_online();
     add_network_settings(settings_, s_.networks, "q1, q2, v, actor");
 }
 
@@ -91,6 +94,15 @@ void IqlRecipe::add_policy() {
     settings_.add("actor_dropout", &s_.actor_dropout,
                   "rate after each hidden layer of the policy, while training",
                   {0, kBelowOne, false, {}, 0});
+}
+
+// The noise is that of CORL's algorithms/finetune/iql.py.
+void IqlRecipe::add_online() {
+    add_online_settings(settings_, s_.online);
+    settings_.add("exploration_noise", &s_.exploration_noise,
+                  "deviation of a deterministic policy's noise when fine-tuning", {0, kInfinity});
+    settings_.add("exploration_noise_clip", &s_.exploration_noise_clip, "bound of that noise",
+                  {0, kInfinity, false, {}, kInfinity});
 }
 
 // corl: the defaults, and the rows of CORL's configs/offline/iql.

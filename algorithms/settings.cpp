@@ -85,7 +85,9 @@ std::optional<std::vector<double>> parse_numbers(const std::string& text) {
         const std::size_t end = std::min(text.find(',', at), text.size());
         double value = 0;
         const auto [next, error] = std::from_chars(text.data() + at, text.data() + end, value);
-        if (error != std::errc() || next != text.data() + end || !std::isfinite(value)) return {};
+        if (error != std::errc() || next != text.data() + end ||
+            !std::isfinite(static_cast<float>(value)))
+            return {};
         numbers.push_back(value);
         at = end + 1;
     }

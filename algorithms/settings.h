@@ -18,7 +18,8 @@ using LayerSizes = std::map<std::string, std::vector<std::int64_t>>;
 // mean".
 std::size_t edit_distance(const std::string& a, const std::string& b);
 
-// The finite numbers of "3600,1800"; nothing for a text of another form, an empty one included.
+// The numbers of "3600,1800", which are finite in fp32; nothing for a text of another form, an
+// empty one included.
 std::optional<std::vector<double>> parse_numbers(const std::string& text);
 
 // The settings of an algorithm by name. It points at the fields of a settings struct, which must
@@ -47,6 +48,8 @@ class Settings {
     std::string get(const std::string& name) const;
     // Back to the value that the field had when it was added.
     void reset(const std::string& name) { set(name, entry(name).initial); }
+    // Whether the field has that value.
+    bool is_initial(const std::string& name) const { return get(name) == entry(name).initial; }
     bool contains(const std::string& name) const;
     const std::string& help(const std::string& name) const;
     // The type, for writers: "number", "integer", "boolean", "text" or "layers". A number may also

@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
     std::string policy;
     std::string targets;
+    bool targets_given = false;  // "" is no way to leave them out
     training::EvaluationOptions evaluation;
     bool verbose = false;
     std::string json;
@@ -120,9 +121,9 @@ Json json_of(const std::string& policy, const training::Evaluation& evaluation) 
 
 // What to ask the policy for: one entry, which is empty where it does not look at returns.
 std::vector<std::optional<double>> find_targets(const Options& options, const TensorFile& policy) {
-    const std::vector<double> targets = options.targets.empty()
-                                            ? training::target_returns_of(policy)
-                                            : training::parse_target_returns(options.targets);
+    const std::vector<double> targets = options.targets_given
+                                            ? training::parse_target_returns(options.targets)
+                                            : training::target_returns_of(policy);
     if (targets.empty()) return {std::nullopt};
     return {targets.begin(), targets.end()};
 }
@@ -176,7 +177,7 @@ void add_evaluate(CLI::App& parent, Commands& commands) {
     add_value(*app, "--seed", options->evaluation.seed, "N",
               "seed of the starts: the same seed gives the same episodes")
         ->transform(whole_number(0));
-    add_value(
+    const CLI::Option* targets = add_value(
         *app, "--target-return", options->targets, "R,...",
         "returns to ask a decision transformer for, in the environment's units (default: those "
         "in its file)");
@@ -191,7 +192,10 @@ void add_evaluate(CLI::App& parent, Commands& commands) {
         "Examples\n"
         "  drydock evaluate runs/p --environment pendulum --episodes 100 --seed 2\n"
         "  drydock evaluate runs/dt --environment hopper --target-return 3600,1800");
-    commands.push_back({app, [options] { return evaluate(*options); }});
+    commands.push_back({app, [options, targets] {
+                            options->targets_given = targets->count() > 0;
+                            return evaluate(*options);
+                        }});
 }
 
 }  // namespace drydock::apps

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "envs/environment.h"
 #include "training/config.h"
+#include "training/finetune.h"
 #include "training/trainer.h"
 
 namespace drydock::apps {
@@ -54,7 +55,7 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
         return add_member(app, call, name, field, kind, help);
     };
     member("--dataset", &TrainOptions::dataset, "FILE",
-           "HDF5 file in D4RL's layout; needed here or in --config")
+           "HDF5 file in D4RL's layout; needed here, in --config or in --finetune's run")
         ->group("Data");
     member("--environment", &TrainOptions::environment, "NAME",
            fmt::format("simulator that scores the policy: {}, or your own as ./FILE.so; without "
@@ -76,9 +77,9 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
                    "config.toml of an earlier run; options given here go before it")
         ->type_name("FILE")
         ->group("Run");
-    member("--steps", &TrainOptions::steps, "N", "updates")
-        ->transform(whole_number(1))
-        ->group("Run");
+    call->options.steps = recipe.default_steps();
+    CLI::Option* steps = member("--steps", &TrainOptions::steps, "N", "updates");
+    steps->transform(whole_number(1))->group("Run");
     member("--seed", &TrainOptions::seed, "N", "of first values, batches and evaluations")
         ->transform(whole_number(0))
         ->group("Run");
@@ -87,6 +88,16 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
         "train N seeds, from --seed on, as one program: DIR/seed-K each, bit for bit as alone")
         ->transform(whole_number(1))
         ->group("Run");
+    // Where it cannot be, the options are there to say so.
+    const char* finetuning = recipe.online() ? "Fine-tuning" : "";
+    steps->excludes(member("--finetune", &TrainOptions::finetune, "DIR",
+                           "start from the checkpoint of that offline run and collect online; its "
+                           "config.toml gives what is not given here")
+                        ->group(finetuning));
+    member("--online-steps", &TrainOptions::online_steps, "N",
+           "steps in --environment, with updates_per_online_step updates after each")
+        ->transform(whole_number(1))
+        ->group(finetuning);
     member("--device", &TrainOptions::device, "NAME", "auto or cpu: this build trains on the CPU")
         ->group("Machine");
     member("--precision", &TrainOptions::precision, "NAME", "fp32")->group("Machine");
@@ -143,7 +154,8 @@ std::pair<std::string, std::string> split_setting(const std::string& text) {
 // Several seeds have their range: runs/iql-hopper-medium-v2-0-to-7.
 std::string free_folder(const TrainOptions& options, std::int64_t seeds) {
     const std::string stem = std::filesystem::path(options.dataset).stem().string();
-    std::string first = fmt::format("runs/{}-{}-{}", options.algorithm, stem, options.seed);
+    const std::string kind = options.finetune.empty() ? "" : "-finetuned";
+    std::string first = fmt::format("runs/{}{}-{}-{}", options.algorithm, kind, stem, options.seed);
     if (seeds > 1)
         first += fmt::format("-to-{}", options.seed + static_cast<std::uint64_t>(seeds) - 1);
     std::string folder = first;
@@ -154,6 +166,7 @@ std::string free_folder(const TrainOptions& options, std::int64_t seeds) {
 TrainOptions resolve(const Call& call) {
     TrainOptions options;
     options.algorithm = call.options.algorithm;
+    options.steps = algorithms::make_recipe(options.algorithm)->default_steps();
     if (!call.config.empty()) {
         options = training::read_config(call.config, options);
         if (options.algorithm != call.options.algorithm) {
@@ -166,6 +179,7 @@ TrainOptions resolve(const Call& call) {
     }
     for (const auto& lay_over : call.given) lay_over(options);
     for (const std::string& text : call.settings) options.settings.push_back(split_setting(text));
+    training::complete_finetune(options);
     if (options.dataset.empty()) {
         throw Error(fmt::format("expected --dataset FILE; 'drydock train {} --help' lists all "
                                 "options",

@@ -18,6 +18,11 @@ GaussianActor::GaussianActor(ParameterGroup& group, const std::string& name, Mlp
       log_std_max_(log_std_max),
       log_std_(group.add({name + ".log_std", {mlp_.output_size()}, Initializer::zeros})) {}
 
+Tensor GaussianActor::sample(Tensor observations, Tensor noise) const {
+    const Tensor log_std = observations.graph().parameter(*group_, log_std_);
+    return mean(observations) + exp(clamp(log_std, log_std_min_, log_std_max_)) * noise;
+}
+
 Tensor GaussianActor::log_prob(Tensor observations, Tensor actions) const {
     const Tensor log_std = observations.graph().parameter(*group_, log_std_);
     return gaussian_log_prob(mlp_.train(observations), clamp(log_std, log_std_min_, log_std_max_),

@@ -15,6 +15,8 @@ class GaussianActor {
 
     // (N, S) -> (N, A), in [-1, 1]
     Tensor mean(Tensor observations) const { return mlp_(observations); }
+    // mean + std * noise for standard normal noise (N, A): (N, A), not bounded.
+    Tensor sample(Tensor observations, Tensor noise) const;
     // Log-density of actions (N, A), summed over A: (N). For training: with the mlp's dropout.
     Tensor log_prob(Tensor observations, Tensor actions) const;
 

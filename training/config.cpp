@@ -29,6 +29,8 @@ std::vector<Key> keys_of(TrainOptions& o) {
             {"environment", &o.environment},
             {"preset", &o.preset},
             {"preset_for", &o.preset_for},
+            {"finetune", &o.finetune},
+            {"online_steps", &o.online_steps},
             {"steps", &o.steps},
             {"seed", &o.seed},
             {"device", &o.device},

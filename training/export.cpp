@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "training/export_golden.h"
@@ -48,12 +49,20 @@ void add_interface(TensorFile& file, const TrainingData& data) {
     tensors["action.high"] = vector_of(data.actions.high);
 }
 
+// Time steps that the file tells apart: also those of the longest episode, which training saw, and
+// of a whole window.
+std::int64_t timesteps(const algorithms::TransformerSpec& spec, const TrainingData& data) {
+    const std::int64_t longest = data.sequences ? data.sequences->longest : 0;
+    return std::max({spec.episode_len, spec.context_length, std::min(longest, spec.timestep_rows)});
+}
+
 }  // namespace
 
 TensorFile make_policy_file(Session& session, const TrainingData& data,
                             const Provenance& provenance) {
     algorithms::PolicyNetwork network = session.algorithm().policy();
     network.target_returns = target_returns_of(network, data);
+    if (auto& spec = network.transformer) spec->episode_len = timesteps(*spec, data);
     TensorFile file;
     add_metadata(file, session, data, provenance);
     add_interface(file, data);

@@ -49,8 +49,7 @@ Floats play_windows(const PolicyNetwork& network, Session& session, const Floats
     const algorithms::TransformerSpec& spec = network.transformer.value();
     const std::size_t s = static_cast<std::size_t>(spec.observation_size),
                       a = static_cast<std::size_t>(spec.action_size),
-                      context =
-                          static_cast<std::size_t>(std::min(spec.context_length, spec.episode_len));
+                      context = static_cast<std::size_t>(spec.context_length);
     const auto scale = static_cast<float>(spec.reward_scale);
     Floats returns, actions;
     std::vector<std::int64_t> timesteps;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -53,6 +54,17 @@ Values first_rows(Values from, std::int64_t rows, const std::string& name) {
     from.shape[0] = rows;
     from.values.resize(static_cast<std::size_t>(rows * from.row_size()));
     return from;
+}
+
+// The first `rows` rows of a table of time steps; training's too has its last row for later steps.
+Values timestep_rows(Values table, std::int64_t rows) {
+    const std::int64_t width = table.row_size();
+    table.values.resize(static_cast<std::size_t>(std::min(rows, table.shape[0]) * width));
+    while (std::ssize(table.values) < rows * width) {
+        table.values.push_back(table.values[table.values.size() - static_cast<std::size_t>(width)]);
+    }
+    table.shape[0] = rows;
+    return table;
 }
 
 // Means of `count` consecutive rows.
@@ -149,20 +161,18 @@ TensorData scalar(double x) {
 
 void add_transformer(TensorFile& file, const PolicyNetwork& network, Session& session) {
     const TransformerSpec& t = network.transformer.value();
-    const std::int64_t context = std::min(t.context_length, t.episode_len);
     file.metadata["schema"] = "1.1";
     file.metadata["architecture"] = fmt::format(
         R"({{"action_size":{},"activation":"{}","context_length":{},"embedding_dim":{},)"
         R"("episode_len":{},"head":"{}","heads":{},"layers":{},"mlp_dim":{},)"
         R"("observation_size":{}}})",
-        t.action_size, t.activation, context, t.embedding_dim, t.episode_len, network.head, t.heads,
-        t.layers, t.mlp_dim, t.observation_size);
+        t.action_size, t.activation, t.context_length, t.embedding_dim, t.episode_len, network.head,
+        t.heads, t.layers, t.mlp_dim, t.observation_size);
     for (const std::string& name : transformer_parameters(t)) {
         file.tensors[name] = parameter(session.state(), name).tensor();
     }
     const std::string table = "embed_timestep.weight";
-    file.tensors[table] =
-        first_rows(parameter(session.state(), table), t.episode_len, table).tensor();
+    file.tensors[table] = timestep_rows(parameter(session.state(), table), t.episode_len).tensor();
     if (network.target_returns.empty()) {
         throw Error("[export] expected a target return or more, got none; set target_returns");
     }

@@ -5,12 +5,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 namespace drydock::training {
 namespace {
 
 constexpr double kDeviations = 3;
 constexpr std::uint64_t kStarts = 16;  // as many whatever is evaluated, so that runs compare
+
+// Of a checkpoint's tensors: the return, the gap at the last warning() and whether it was one.
+constexpr const char* kSaved = "q_monitor";
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 std::string cell(const std::optional<double>& x) { return x ? fmt::format(",{:.9g}", *x) : ","; }
 
@@ -56,6 +61,26 @@ void QMonitor::note(const Evaluation& evaluation) {
     for (const double r : returns) square += (r - sum / n) * (r - sum / n);
     observed_ = sum / n;
     spread_ = std::sqrt(square / n);
+}
+
+Tensors QMonitor::save() const {
+    if (!active()) return {};
+    const std::vector<double> values{observed_.value_or(kNone), last_gap_.value_or(kNone),
+                                     parted_ ? 1.0 : 0.0};
+    return {{kSaved, TensorData::of({3}, std::span<const double>(values))}};
+}
+
+void QMonitor::restore(const Tensors& saved) {
+    const auto found = saved.find(kSaved);
+    if (found == saved.end()) return;
+    const std::vector<double> values = found->second.to_f64();
+    if (values.size() != 3) return;
+    const auto value = [&](std::size_t i) {
+        return std::isnan(values[i]) ? std::nullopt : std::optional(values[i]);
+    };
+    observed_ = value(0);
+    last_gap_ = value(1);
+    parted_ = values[2] != 0;
 }
 
 std::optional<std::string> QMonitor::warning() {

@@ -30,8 +30,10 @@ class QMonitor {
     void predict();
     // Takes the returns of an evaluation; its options must have had discount().
     void note(const Evaluation& evaluation);
-    // What observed() was, for a run that goes on.
-    void restore(double observed) { observed_ = observed; }
+    // What a run that goes on has to know, for its checkpoint: the last observed() and whether both
+    // have parted, so that what was said is not said again.
+    Tensors save() const;
+    void restore(const Tensors& saved);
     // Both in training's units of reward; nothing before the first of its kind.
     std::optional<double> predicted() const { return predicted_; }
     std::optional<double> observed() const { return observed_; }

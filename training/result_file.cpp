@@ -38,6 +38,11 @@ void write_result_file(const RunParts& parts, const TrainResult& result) {
     r["dataset_sha256"] = parts.data.sha256;
     r["environment"] =
         parts.environment ? nlohmann::json(parts.environment->info().name) : nlohmann::json();
+    if (parts.online) {
+        r["finetuned_from"] = options.finetune;
+        r["online_steps"] = parts.online->steps();
+        r["online_episodes"] = parts.online->episodes();
+    }
     r["steps"] = result.steps;
     r["stopped"] = result.stopped;
     r["seed"] = options.seed;

@@ -56,10 +56,7 @@ void Run::take_over(EarlierRun& earlier) {
         }
     }
     for (const auto& [at, evaluation] : earlier.evaluations) note(evaluation, at);
-    const auto observed = earlier.extra.find("discounted_return");
-    if (observed != earlier.extra.end() && observed->second.to_f64().size() == 1) {
-        monitor_.restore(observed->second.to_f64()[0]);
-    }
+    monitor_.restore(earlier.extra);
     if (!earlier.metric_rows.empty()) {
         const std::string& row = earlier.metric_rows.back();
         seconds_before_ = std::strtod(row.c_str() + row.find(',') + 1, nullptr);
@@ -71,17 +68,31 @@ TrainResult Run::train() {
     while (!over()) {
         const std::int64_t first = step();
         const Clock::time_point start = Clock::now();
-        session_.run(next_chunk());
+        run_updates(next_chunk());
         after_updates(first, seconds_since(start));
     }
     return finish();
+}
+
+void Run::run_updates(std::int64_t n) {
+    if (parts_.online) return parts_.online->run(n);
+    session_.run(n);
+}
+
+// What the offline run's policy is worth, before anything is learned online.
+void Run::begin_online() {
+    save();
+    if (evaluation_due() && evaluate()) report(true);
 }
 
 double Run::seconds() const { return seconds_before_ + seconds_since(begin_); }
 
 void Run::begin() {
     begin_ = last_report_ = Clock::now();
-    if (!parts_.earlier) return;
+    if (!parts_.earlier) {
+        if (parts_.online) begin_online();
+        return;
+    }
     // The process before may have been ended between a checkpoint and what follows it.
     writing(
         [&] { write_tensor_file(parts_.folder.file("policy.safetensors"), policy_of(parts_)); });
@@ -92,6 +103,8 @@ void Run::begin() {
         try {
             monitor_.note(
                 evaluate_policy(parts_.folder.file("policy.safetensors"), evaluation_options()));
+            monitor_.predict();
+            monitor_.warning();  // which was given then
         } catch (const Stopped&) {
         }
     }
@@ -204,7 +217,8 @@ void Run::save() {
     };
     Tensors extra = {{"metric_sums", vector(logged_.sums())},
                      {"metric_counts", vector(logged_.counts())}};
-    if (monitor_.observed()) extra["discounted_return"] = vector({*monitor_.observed()});
+    extra.merge(monitor_.save());
+    if (parts_.online) extra.merge(parts_.online->save());
     writing([&] {
         // Rows that the checkpoint counts as written must be there after a power cut too.
         metrics_file_->sync();
@@ -271,8 +285,8 @@ void Run::report(bool evaluated) {
     p.steps = options_.steps;
     p.seconds = seconds();
     p.updates_per_second = result_.updates_per_second;
-    p.remaining_seconds = seconds_since(begin_) / static_cast<double>(p.step - result_.started_at) *
-                          static_cast<double>(p.steps - p.step);
+    const auto done = static_cast<double>(std::max<std::int64_t>(p.step - result_.started_at, 1));
+    p.remaining_seconds = seconds_since(begin_) / done * static_cast<double>(p.steps - p.step);
     for (std::size_t c = 0; c < session_.state().metric_names().size(); ++c) {
         p.metrics.emplace_back(session_.state().metric_names()[c], reported_.mean(c));
     }

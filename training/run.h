@@ -41,6 +41,8 @@ class Run {
 
   private:
     void take_over(EarlierRun& earlier);
+    void run_updates(std::int64_t n);
+    void begin_online();
     void absorb(std::int64_t first, std::int64_t last);
     [[noreturn]] void refuse_metric(const std::string& name, double value,
                                     std::int64_t update) const;
@@ -58,7 +60,7 @@ class Run {
     bool stopped() const { return callbacks_.stop && callbacks_.stop->load(); }
     bool evaluation_due() const {
         return parts_.environment && options_.episodes > 0 &&
-               (due(options_.evaluate_every) || last());
+               (due(options_.evaluate_every) || last() || (parts_.online && step() == 0));
     }
     double seconds() const;
 

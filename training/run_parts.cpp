@@ -2,137 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <span>
 
-#include "base/error.h"
 #include "training/build_id.h"
 #include "training/config.h"
-#include "training/result_file.h"
-#include "training/run_tables.h"
+#include "training/finetune.h"
+#include "training/run_assembly.h"
 #include "training/target_returns.h"
 
 namespace drydock::training {
 namespace {
-
-void check_options(const TrainOptions& o) {
-    const auto demand = [](bool holds, const std::string& text) {
-        if (!holds) throw Error("[train] expected " + text, ErrorKind::usage);
-    };
-    demand(!o.dataset.empty(), "a data file, got none; give --dataset");
-    demand(o.steps >= 1, fmt::format("1 step or more, got {}", o.steps));
-    demand(o.log_every >= 1, fmt::format("log_every of 1 or more, got {}", o.log_every));
-    demand(o.evaluate_every >= 0 && o.checkpoint_every >= 0 && o.episodes >= 0,
-           "evaluate_every, checkpoint_every and episodes of 0 or more");
-    demand(o.device == "auto" || o.device == "cpu",
-           fmt::format("device auto or cpu, got '{}'; this build has no other", o.device));
-    demand(o.precision == "fp32", fmt::format("precision fp32, got '{}'", o.precision));
-}
-
-std::string absolute(const std::string& path) {
-    std::error_code error;
-    const std::filesystem::path full = std::filesystem::absolute(path, error);
-    return error ? path : full.string();
-}
-
-// The run must be found again from another folder.
-void make_paths_absolute(TrainOptions& options) {
-    if (!options.dataset.empty()) options.dataset = absolute(options.dataset);
-    // A user's own environment is a file.
-    std::error_code error;
-    if (options.environment.ends_with(".so") &&
-        std::filesystem::exists(options.environment, error)) {
-        options.environment = absolute(options.environment);
-    }
-}
-
-std::unique_ptr<envs::Environment> find_environment(const std::string& name) {
-    return name.empty() ? nullptr : envs::make_environment(name);
-}
-
-// What an update or a score knows of the environment. A checkpoint holds it.
-std::string describe_environment(const envs::Environment* environment) {
-    if (!environment) return "";
-    const envs::EnvironmentInfo& info = environment->info();
-    return fmt::format("{} (actions from [{}] to [{}], {} steps, {} observations)", info.name,
-                       fmt::join(info.action_low, ", "), fmt::join(info.action_high, ", "),
-                       info.max_episode_steps, info.observation_size);
-}
-
-void write_config(RunParts& parts) {
-    const std::string config = config_text(parts.options, *parts.recipe);
-    write_atomically(parts.folder.file("config.toml"), std::as_bytes(std::span(config)));
-}
-
-// What windows are made of, and what was left out or will be seen clipped.
-void notice_sequences(const data::SequenceReport& s, const algorithms::Recipe& recipe,
-                      const Notice& notice) {
-    notice(fmt::format("{} episodes of {} to {} steps, returns from {:.6g} to {:.6g}", s.episodes,
-                       s.shortest, s.longest, s.lowest_return, s.highest_return));
-    if (s.dropped_rows > 0) {
-        notice(
-            fmt::format("the file's last episode is cut after {} steps: its returns-to-go are "
-                        "unknown, and it was dropped",
-                        s.dropped_rows));
-    }
-    const std::int64_t context = recipe.windows()->context_length;
-    if (s.shortest < context) {
-        notice(
-            fmt::format("the shortest episode has {} of a window's {} steps: such windows are "
-                        "padded",
-                        s.shortest, context));
-    }
-    const std::int64_t steps = recipe.windows()->last_timestep + 1;
-    if (s.longest > steps) {
-        notice(
-            fmt::format("the longest episode has {} steps, and time steps are told apart up to "
-                        "{}: set episode_len={}",
-                        s.longest, steps, s.longest));
-    }
-}
-
-void load_data(RunParts& parts, const Notice& notice, const RunParts* sibling) {
-    if (sibling) {
-        parts.data = sibling->data;  // whose columns are with its session
-        return;
-    }
-    parts.data = load_training_data(parts.options.dataset, *parts.recipe,
-                                    parts.environment ? &parts.environment->info() : nullptr);
-    if (parts.data.sequences) notice_sequences(*parts.data.sequences, *parts.recipe, notice);
-    const std::optional<data::BestReport>& best = parts.data.best;
-    if (!best || best->kept_rows == best->rows) return;
-    notice(fmt::format(
-        "imitating {} of {} trajectories, {} of {} rows; returns from {:.6g} to "
-        "{:.6g}{}",
-        best->kept_trajectories, best->trajectories, best->kept_rows, best->rows, best->lowest_kept,
-        best->highest, parts.recipe->common().best_discount < 1 ? ", discounted" : ""));
-}
-
-void make_session(RunParts& parts, const std::string& isa, const RunParts* sibling) {
-    SessionOptions options;
-    if (sibling) options.device = sibling->session->device();
-    options.threads = parts.options.threads;
-    options.seed = parts.options.seed;
-    options.check_numerics = parts.options.check_numerics;
-    options.isa = isa;
-    data::Transitions& transitions = parts.data.transitions;
-    const std::int64_t observations =
-        sibling ? sibling->session->observation_size() : transitions.observation_size;
-    const std::int64_t actions =
-        sibling ? sibling->session->action_size() : transitions.action_size;
-    parts.session = std::make_unique<Session>(*parts.recipe, observations, actions, options);
-    if (sibling) {
-        parts.session->share_data(*sibling->session);
-    } else {
-        parts.session->add_data(std::move(transitions));
-        transitions = {};
-    }
-    parts.session->record_update();
-    // What the runtime would refuse is refused now and not at the first checkpoint.
-    policy_of(parts);
-}
 
 // What the user should know of the run before it begins.
 void notice_run(RunParts& parts, const Notice& notice) {
@@ -153,162 +32,15 @@ void notice_run(RunParts& parts, const Notice& notice) {
     }
 }
 
-// --- A run that goes on ---
-
-[[noreturn]] void refuse_change(const std::string& what, const std::string& was,
-                                const std::string& now, const std::string& folder) {
-    throw Error(fmt::format("[resume] expected {} {} as in the checkpoint, got {}; put "
-                            "'{}/config.toml' back, or start a new run with --config",
-                            what, was.empty() ? "none" : was, now.empty() ? "none" : now, folder),
-                ErrorKind::usage);
-}
-
-// What decides the bits of an update must be what the run was started with.
-void check_same_settings(const TrainOptions& now, algorithms::Recipe& recipe,
-                         const TensorFile& checkpoint) {
-    TrainOptions was = parse_config(checkpoint.text("config"), now.out + "/checkpoint.safetensors");
-    const auto check = [&](const char* what, const std::string& before, const std::string& after) {
-        if (before != after) refuse_change(what, before, after, now.out);
-    };
-    check("algorithm", was.algorithm, now.algorithm);
-    check("seed", std::to_string(was.seed), std::to_string(now.seed));
-    check("precision", was.precision, now.precision);
-    const auto before = resolve_recipe(was);
-    for (const std::string& name : recipe.settings().names()) {
-        check(name.c_str(), before->settings().get(name), recipe.settings().get(name));
-    }
-}
-
-void check_same_data(const TrainingData& data, const TensorFile& checkpoint) {
-    const std::string was = checkpoint.text("dataset_sha256");
-    if (was == data.sha256) return;
-    throw Error(
-        fmt::format("[resume] expected the data that the run was started with (SHA-256 "
-                    "{}), got others in '{}' ({}); put the file back, or name it with "
-                    "--dataset",
-                    was, data.path, data.sha256));
-}
-
-// The instruction set of the checkpoint, where this machine has it and nothing else was asked for.
-std::string isa_for(const std::string& wanted) {
-    if (std::getenv("DRYDOCK_ISA") != nullptr) return "";
-    try {
-        Device::cpu(1, wanted);
-        return wanted;
-    } catch (const Error&) {
-        return "";
-    }
-}
-
-void say_what_differs(const TensorFile& checkpoint, Session& session, const Notice& notice) {
-    const std::string isa = name_of(session.device().isa());
-    if (checkpoint.text("isa") != isa) {
-        notice(
-            fmt::format("the run was on {} kernels and goes on with {}: correct, but not bit "
-                        "for bit what it would have been",
-                        checkpoint.text("isa"), isa));
-    }
-    const auto& metrics = session.state().metric_names();
-    const std::string names = fmt::format("{}", fmt::join(metrics, ","));
-    if (checkpoint.text("metrics") != names) {
-        throw Error(
-            fmt::format("[resume] expected the metrics {}, got {} in the checkpoint; go on "
-                        "with the build of drydock that the run was started with",
-                        names, checkpoint.text("metrics")));
-    }
-    if (checkpoint.text("build") != build_id()) {
-        notice(
-            "the run was started by another build of drydock: it goes on, but not necessarily bit "
-            "for bit as it would have");
-    }
-}
-
-// The rows of metrics.csv that the checkpoint knows of. Rows of later updates come again. A row at
-// the checkpoint's update while its metrics are still being averaged is of a run's end.
-void take_metric_rows(const RunParts& parts, std::int64_t step, EarlierRun& earlier) {
-    const auto counts = earlier.extra.find("metric_counts");
-    bool pending = false;
-    if (counts != earlier.extra.end()) {
-        for (const double n : counts->second.to_f64()) pending = pending || n > 0;
-    }
-    const std::string path = parts.folder.file("metrics.csv");
-    for (std::string& row : read_rows(path)) {
-        const std::int64_t at = step_of(row, path);
-        if (at < step || (at == step && !pending)) earlier.metric_rows.push_back(std::move(row));
-    }
-}
-
-// Those of evaluations.csv, but for an evaluation at the checkpoint that was cut short: it is taken
-// again.
-void take_evaluation_rows(const RunParts& parts, std::int64_t step, EarlierRun& earlier) {
-    const std::string path = parts.folder.file("evaluations.csv");
-    std::vector<std::string> rows = read_rows(path);
-    std::erase_if(rows, [&](const std::string& row) { return step_of(row, path) > step; });
-    if (parts.environment) {
-        earlier.evaluations = parse_evaluations(rows, path, parts.environment->info());
-        const auto last = earlier.evaluations.find(step);
-        if (last != earlier.evaluations.end() &&
-            std::ssize(last->second.episodes) < parts.options.episodes) {
-            earlier.evaluations.erase(last);
-            std::erase_if(rows, [&](const std::string& row) { return step_of(row, path) == step; });
-        }
-    }
-    earlier.evaluation_rows = std::move(rows);
-}
-
-EarlierRun read_earlier(const RunParts& parts, std::int64_t step, Tensors extra) {
-    EarlierRun earlier;
-    earlier.extra = std::move(extra);
-    take_metric_rows(parts, step, earlier);
-    take_evaluation_rows(parts, step, earlier);
-    return earlier;
-}
-
-void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice,
-             const RunParts* sibling) {
-    const std::string path = parts.folder.file("checkpoint.safetensors");
-    check_same_data(parts.data, checkpoint);
-    const std::string environment = describe_environment(parts.environment.get());
-    if (checkpoint.text("environment") != environment) {
-        refuse_change("environment", checkpoint.text("environment"), environment,
-                      parts.options.out);
-    }
-    make_session(parts, isa_for(checkpoint.text("isa")), sibling);
-    say_what_differs(checkpoint, *parts.session, notice);
-    Checkpoint restored = restore_checkpoint(checkpoint, path, parts.session->state());
-    const std::int64_t step = parts.session->step();
-    if (parts.options.steps < step) {
-        throw Error(fmt::format("[resume] expected steps of {} or more, which are done, got {}; "
-                                "give --steps",
-                                step, parts.options.steps),
-                    ErrorKind::usage);
-    }
-    parts.earlier = read_earlier(parts, step, std::move(restored.extra));
-    notice(fmt::format("going on from update {} of {}", step, parts.options.steps));
-}
-
-// Runs that share columns must want the same ones.
-void check_sibling(const RunParts& parts, const RunParts& sibling) {
-    const TrainOptions &a = parts.options, &b = sibling.options;
-    bool same = a.algorithm == b.algorithm && a.dataset == b.dataset &&
-                a.environment == b.environment && a.precision == b.precision;
-    for (const std::string& name : parts.recipe->settings().names()) {
-        same = same && parts.recipe->settings().get(name) == sibling.recipe->settings().get(name);
-    }
-    if (same) return;
-    throw Error(fmt::format("[resume] expected '{}' and '{}' to differ in the seed alone; resume "
-                            "each by itself",
-                            b.out, a.out),
-                ErrorKind::usage);
-}
-
 }  // namespace
 
 RunParts begin_run(const TrainOptions& options, const Notice& notice, const std::atomic<bool>* stop,
                    const RunParts* sibling) {
-    check_options(options);
-    RunParts parts{options, RunFolder::for_new_run(options.out, options.overwrite), {}, {}, {}, {},
-                   {}};
+    TrainOptions completed = options;
+    complete_finetune(completed);
+    check_options(completed);
+    RunParts parts{
+        completed, RunFolder::for_new_run(options.out, options.overwrite), {}, {}, {}, {}, {}};
     parts.options.out = parts.folder.path();
     std::string row;
     parts.recipe = resolve_recipe(parts.options, [&](const std::string& text) { row = text; });
@@ -327,6 +59,7 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice, const std:
         load_data(parts, notice, sibling);
         make_session(parts, "", sibling);
         notice_run(parts, notice);
+        if (parts.online) take_over_offline(parts, notice);
         if (options.overwrite) {
             if (stop && stop->load()) {
                 throw Stopped(fmt::format("[train] stopped before the run began; '{}' is as it was",
@@ -340,35 +73,6 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice, const std:
         parts.folder.abandon();
         throw;
     }
-    return parts;
-}
-
-RunParts continue_run(const ResumeOptions& resume, const Notice& notice, const RunParts* sibling) {
-    RunParts parts{{}, RunFolder::of_earlier_run(resume.folder), {}, {}, {}, {}, {}};
-    TrainOptions& options = parts.options;
-    options = read_config(parts.folder.file("config.toml"));
-    options.out = resume.folder;
-    options.dataset = resume.dataset.value_or(options.dataset);
-    options.steps = resume.steps.value_or(options.steps);
-    options.threads = resume.threads.value_or(options.threads);
-    check_options(options);
-    parts.recipe = resolve_recipe(options);
-    std::optional<TensorFile> checkpoint;
-    if (parts.folder.has("checkpoint.safetensors")) {
-        checkpoint = read_checkpoint(parts.folder.file("checkpoint.safetensors"));
-        check_same_settings(options, *parts.recipe, *checkpoint);
-    }
-    parts.environment = find_environment(options.environment);
-    make_paths_absolute(options);
-    if (sibling) check_sibling(parts, *sibling);
-    load_data(parts, notice, sibling);
-    if (checkpoint) {
-        restore(parts, *checkpoint, notice, sibling);
-    } else {
-        notice("the run was ended before its first checkpoint: it begins anew");
-        make_session(parts, "", sibling);
-    }
-    write_config(parts);
     return parts;
 }
 

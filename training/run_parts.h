@@ -12,6 +12,7 @@
 
 #include "training/checkpoint.h"
 #include "training/data_set.h"
+#include "training/online.h"
 #include "training/run_folder.h"
 #include "training/session.h"
 #include "training/trainer.h"
@@ -34,7 +35,8 @@ struct RunParts {
     std::unique_ptr<envs::Environment> environment;  // null: nothing is evaluated
     TrainingData data;
     std::unique_ptr<Session> session;
-    std::optional<EarlierRun> earlier;  // of a run that goes on from a checkpoint
+    std::optional<EarlierRun> earlier;                   // of a run that goes on from a checkpoint
+    std::unique_ptr<OnlineCollection> online = nullptr;  // of a run that is fine-tuned
 };
 
 // Checks the options, makes the folder with its config.toml, reads the data and records the update.

@@ -245,6 +245,12 @@ SeedsResult train_seeds(const TrainOptions& options, std::int64_t seeds,
             "of one run",
             ErrorKind::usage);
     }
+    if (!options.finetune.empty()) {
+        throw Error(
+            "[train] expected one seed with --finetune: each run collects data of its own; give "
+            "--seed K to one run after the other",
+            ErrorKind::usage);
+    }
     const auto options_of = [&](std::int64_t k) {
         TrainOptions one = options;
         one.seed = options.seed + static_cast<std::uint64_t>(k);

@@ -40,7 +40,7 @@ Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
 
 Session::~Session() = default;
 
-void Session::add_data(data::Transitions t) {
+void Session::add_data(data::Transitions t, std::int64_t room) {
     if (t.observation_size != observation_size_ || t.action_size != action_size_) {
         throw Error(fmt::format("[session] expected {} observations and {} actions, got {} and {}",
                                 observation_size_, action_size_, t.observation_size,
@@ -50,14 +50,15 @@ void Session::add_data(data::Transitions t) {
         window_columns_.emplace(*state_, std::move(t), *windows_);
         return;
     }
-    const std::int64_t n = t.count;
+    const std::int64_t n = capacity_ = t.count + room;
     const auto add = [&](Column column, const char* name, const Shape& shape,
                          std::vector<float>& values) {
+        values.resize(static_cast<std::size_t>(shape.size()));
         columns_[column] = state_->adopt_column(name, shape, std::move(values));
     };
     add(kObservations, "data.observations", {n, observation_size_}, t.observations);
     add(kActions, "data.actions", {n, action_size_}, t.actions);
-    state_->counters().dataset_size = n;
+    state_->counters().dataset_size = t.count;
     if (!reads_outcomes_) return;
     add(kRewards, "data.rewards", {n}, t.rewards);
     add(kNextObservations, "data.next_observations", {n, observation_size_}, t.next_observations);
@@ -75,9 +76,63 @@ void Session::share_data(const Session& other) {
     state_->counters().dataset_size = other.state_->counters().dataset_size;
 }
 
-void Session::record_update() {
+void Session::append(const Row& row) {
+    std::int64_t& count = state_->counters().dataset_size;
+    if (count >= capacity_ || columns_[kRewards] < 0) {
+        throw Error(fmt::format("[session] expected room for row {}, got room for {}", count + 1,
+                                columns_[kRewards] < 0 ? 0 : capacity_));
+    }
+    const auto put = [&](Column column, std::span<const float> values) {
+        const Buffer& buffer = state_->buffer(columns_[column]);
+        const auto first = static_cast<std::size_t>(count) * values.size();
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            if (buffer.dtype == DType::f32) {
+                static_cast<float*>(buffer.data)[first + i] = values[i];
+            } else {
+                static_cast<double*>(buffer.data)[first + i] = double{values[i]};
+            }
+        }
+    };
+    put(kObservations, row.observation);
+    put(kActions, row.action);
+    put(kRewards, {&row.reward, 1});
+    put(kNextObservations, row.next_observation);
+    put(kTerminals, {&row.terminal, 1});
+    ++count;
+}
+
+data::Transitions Session::rows_from(std::int64_t first) const {
+    data::Transitions t;
+    t.count = rows() - first;
+    t.observation_size = observation_size_;
+    t.action_size = action_size_;
+    const auto get = [&](Column column, std::int64_t width, std::vector<float>& values) {
+        if (columns_[column] < 0) return;
+        const Buffer& buffer = state_->buffer(columns_[column]);
+        for (std::int64_t i = first * width; i < rows() * width; ++i) {
+            values.push_back(buffer.dtype == DType::f32
+                                 ? static_cast<const float*>(buffer.data)[i]
+                                 : static_cast<float>(static_cast<const double*>(buffer.data)[i]));
+        }
+    };
+    get(kObservations, observation_size_, t.observations);
+    get(kActions, action_size_, t.actions);
+    get(kRewards, 1, t.rewards);
+    get(kNextObservations, observation_size_, t.next_observations);
+    get(kTerminals, 1, t.terminals);
+    return t;
+}
+
+std::span<std::int64_t> Session::batch_rows() {
+    if (given_rows_ < 0) throw Error("[session] batches are drawn: record with rows_given");
+    return {static_cast<std::int64_t*>(state_->buffer(given_rows_).data),
+            static_cast<std::size_t>(batch_size_)};
+}
+
+void Session::record_update(bool rows_given) {
     if (columns_[0] < 0 && !window_columns_)
         throw Error("[session] no data: call add_data before record_update");
+    if (rows_given) given_rows_ = state_->add_buffer("batch.rows", DType::i64, {batch_size_});
     ExecutableOptions options;
     options.check_numerics = check_numerics_;
     updates_ = std::make_unique<Executable>(*state_, options);
@@ -86,7 +141,8 @@ void Session::record_update() {
             if (window_columns_) {
                 return algorithm_->record(g, window_columns_->record(g, batch_size_), variant);
             }
-            const Tensor rows = g.random_rows("batch", batch_size_);
+            const Tensor rows =
+                rows_given ? g.buffer(given_rows_) : g.random_rows("batch", batch_size_);
             const auto column = [&](Column c) {
                 return columns_[c] < 0 ? Tensor() : gather_rows(g.buffer(columns_[c]), rows);
             };
@@ -113,6 +169,22 @@ std::vector<float> Session::act(std::span<const float> observations) {
                                       [this](Graph& g, Tensor o) { return algorithm_->act(g, o); });
     }
     return (*act_)(observations);
+}
+
+std::vector<float> Session::explore(std::span<const float> observation,
+                                    std::span<const float> noise) {
+    const std::int64_t s = observation_size_, a = action_size_;
+    if (!explore_) {
+        explore_ = std::make_unique<Forward>(
+            *state_, "explore.input", s + a, [this, s, a](Graph& g, Tensor in) {
+                const Tensor observations = contiguous(slice(in, 1, 0, s));
+                const Tensor noise_of = contiguous(slice(in, 1, s, s + a));
+                return clamp(algorithm_->explore(g, observations, noise_of), -1.0, 1.0);
+            });
+    }
+    std::vector<float> input(observation.begin(), observation.end());
+    input.insert(input.end(), noise.begin(), noise.end());
+    return (*explore_)(input);
 }
 
 std::vector<float> Session::value(std::span<const float> observations) {

@@ -18,8 +18,8 @@ std::optional<double> number_of(const TensorFile& file, const std::string& key) 
 
 std::vector<double> parse_target_returns(const std::string& text) {
     if (const auto targets = algorithms::parse_numbers(text)) return *targets;
-    throw Error(fmt::format("[target_return] expected numbers with commas between them, as in "
-                            "3600,1800, got '{}'",
+    throw Error(fmt::format("[target_return] expected numbers that fit fp32 with commas between "
+                            "them, as in 3600,1800, got '{}'",
                             text),
                 ErrorKind::usage);
 }

@@ -23,6 +23,12 @@ struct TrainOptions {
     // --set name=value and [settings] of a config, in order; a later one wins. max_steps is `steps`
     // unless it is set here.
     std::vector<std::pair<std::string, std::string>> settings;
+    // Fine-tuning with online collection (docs/finetune.md): the run folder whose checkpoint the
+    // run starts from, and the steps to take in the environment. Its config.toml then gives the
+    // data, the environment, the preset and the settings where these options do not, and `steps`
+    // becomes online_steps times updates_per_online_step.
+    std::string finetune;  // "": from first values, offline
+    std::int64_t online_steps = 0;
     std::int64_t steps = 1000000;
     std::uint64_t seed = 0;
     std::string out;              // the run folder; absent or empty before, see overwrite

@@ -98,7 +98,38 @@ TEST_CASE("settings of CQL that contradict each other are refused") {
                 {"max_target_backup", "true"},
                 {"max_target_order", "max_then_min"}})
               .find("no one density") != std::string::npos);
+    CHECK(text({{"max_target_backup", "true"}, {"target_actions", "uniform"}})
+              .find("takes the best of n_actions already") != std::string::npos);
     CHECK(text({{"clip_difference_min", "2"}, {"clip_difference_max", "1"}}).find("got") !=
+          std::string::npos);
+}
+
+TEST_CASE("settings of CQL that play no part are refused, those of a preset are none") {
+    const auto text = [](const Differences& settings) -> std::string {
+        const auto recipe = make_recipe("cql");
+        recipe->apply_preset(settings.contains("preset") ? "corl" : "tutorial", "");
+        for (const auto& [name, value] : settings) {
+            if (name != "preset") recipe->settings().set(name, value);
+        }
+        try {
+            recipe->fit(kObservations, kActions);
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::usage);
+            return error.what();
+        }
+        return "";
+    };
+    CHECK(text({}).empty());
+    CHECK(text({{"actor_learning_rate", "3e-5"}}).empty());  // its first value
+    const std::string said = text({{"actor_learning_rate", "1e-4"}, {"cql_temperature", "2"}});
+    CHECK(said.find("got actor_learning_rate=0.0001, cql_temperature=2") != std::string::npos);
+    CHECK(said.find("no actor") != std::string::npos);
+    for (const char* name : {"alpha_multiplier", "target_entropy", "log_std_min", "mixing_ratio"}) {
+        CHECK(text({{name, "0.5"}}).find(name) != std::string::npos);
+    }
+    CHECK(text({{"policy_samples", "7"}, {"n_actions", "3"}, {"cql_alpha", "2"}}).empty());
+    CHECK(text({{"preset", "corl"}}).empty());
+    CHECK(text({{"preset", "corl"}, {"policy_samples", "7"}}).find("samples nothing") !=
           std::string::npos);
 }
 

@@ -75,5 +75,67 @@ TEST_CASE("values of choices are exported, of quantiles their means") {
           "mlp", want);
 }
 
+// Episodes of 200 steps where time steps are told apart up to episode_len and 3 more, or fewer.
+TEST_CASE("a transformer's policy tells apart the time steps that its training does") {
+    struct Case {
+        const char *episode_len, *rows;
+        std::int64_t in_file;
+    };
+    for (const Case& c : {Case{"20", "0", 23},
+                          {"20", "30", 30},
+                          {"40", "9", 40},
+                          {"2", "2", 3},
+                          {"250", "0", 250}}) {
+        CAPTURE(c.episode_len);
+        CAPTURE(c.rows);
+        auto recipe = algorithms::make_recipe("dt");
+        for (const auto& [name, value] : Settings{{"batch_size", "4"},
+                                                  {"context_length", "3"},
+                                                  {"embedding_dim", "8"},
+                                                  {"layers", "2"},
+                                                  {"timestep_std", "1"},
+                                                  {"episode_len", c.episode_len},
+                                                  {"timestep_rows", c.rows}}) {
+            recipe->settings().set(name, value);
+        }
+        const auto simulator = envs::make_environment("pendulum");
+        training::TrainingData data =
+            training::prepare_training_data(testing::pendulum_data(), *recipe, &simulator->info());
+        training::SessionOptions options;
+        options.threads = 1;
+        training::Session session(*recipe, 3, 1, options);
+        session.add_data(data.transitions);
+        session.record_update();
+        session.run(3);
+        const TensorFile file = training::make_policy_file(session, data, {"dt", "", "", 0, {}});
+        CHECK(file.tensor("embed_timestep.weight").shape[0] == c.in_file);
+
+        // An episode by the runtime, and each step's window anew by the engine.
+        const training::LoadedPolicy policy(serialize(file), "policy");
+        training::PolicyContext context(policy);
+        std::vector<float> observations, actions, returns;
+        std::vector<std::int64_t> timesteps;
+        for (std::size_t t = 0; t < 60; ++t) {
+            const float x = 0.1f * static_cast<float>(t);
+            const std::vector<float> raw{std::cos(x), std::sin(x), x};
+            std::vector<float> action(1), row = raw;
+            context.act(raw, action);
+            context.observe_reward(-1);
+            data.normalizer.apply(std::span(row));
+            observations.insert(observations.end(), row.begin(), row.end());
+            returns.push_back(
+                static_cast<float>((data.returns->high + static_cast<double>(t)) * 0.001));
+            timesteps.push_back(static_cast<std::int64_t>(t));
+            actions.push_back(0);
+            const std::size_t n = std::min<std::size_t>(t + 1, 3), first = t + 1 - n;
+            const std::vector<float> window = session.act_window(
+                {std::span(observations).subspan(3 * first), std::span(actions).subspan(first),
+                 std::span(returns).subspan(first), std::span(timesteps).subspan(first)});
+            actions.back() = action[0] / 2;
+            CHECK(window.back() == doctest::Approx(actions.back()).epsilon(1e-4));
+        }
+    }
+}
+
 }  // namespace
 }  // namespace drydock

@@ -154,6 +154,57 @@ TEST_CASE("critics that drift away are noticed before they are off by the size o
     CHECK(apart(0.6));
 }
 
+TEST_CASE("a monitor that goes on from its tensors does not repeat what was said") {
+    Workplace w;
+    const RunParts parts = w.parts();
+    QMonitor monitor(parts);
+    CHECK_FALSE(QMonitor(parts).observed());
+    monitor.predict();
+    const double q = *monitor.predicted();
+    const double observed = -0.1 * q;
+    const auto warned = [&](QMonitor& m, double value) {
+        m.predict();
+        m.note(evaluation({value, value}));
+        return m.warning().has_value();
+    };
+    QMonitor before(parts), after(parts);
+    before.restore(monitor.save());  // of nothing
+    CHECK_FALSE(before.observed());
+    REQUIRE(warned(monitor, observed));
+    after.restore(monitor.save());
+    CHECK(*after.observed() == observed);
+    CHECK(warned(before, observed));
+    CHECK_FALSE(warned(after, observed));
+    // The size of the last gap is known too.
+    QMonitor near(parts), further(parts);
+    CHECK_FALSE(warned(near, q / 1.4));
+    further.restore(near.save());
+    CHECK(warned(further, q / 1.6));
+}
+
+TEST_CASE("a run that goes on warns of critics that part once") {
+    Workplace w;
+    w.options.settings.emplace_back("q_learning_rate", "30");
+    w.options.settings.emplace_back("discount", "0.1");
+    const auto warnings = [](auto run) {
+        int count = 0;
+        training::TrainCallbacks callbacks;
+        callbacks.notice = [&](const std::string& text) {
+            count += contains(text, "the critics expect");
+        };
+        run(callbacks);
+        return count;
+    };
+    w.options.steps = 30;  // ends with an evaluation
+    CHECK(warnings([&](const auto& callbacks) { training::train(w.options, callbacks); }) == 1);
+    for (const std::int64_t steps : {30, 60, 70}) {
+        CAPTURE(steps);
+        CHECK(warnings([&](const auto& callbacks) {
+                  training::resume({w.options.out, steps, {}, {}}, callbacks);
+              }) == 0);
+    }
+}
+
 TEST_CASE("what has no critics, or is not evaluated, has no such columns") {
     for (const bool critics : {false, true}) {
         Workplace w;

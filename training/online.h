@@ -1,0 +1,63 @@
+// Online collection of a run that is fine-tuned: the engine's policy acts in the environment, and
+// what it meets becomes rows behind the offline data. docs/finetune.md says what is done as whom.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "algorithms/algorithm.h"
+#include "envs/environment.h"
+#include "training/checkpoint.h"
+#include "training/data_set.h"
+#include "training/session.h"
+
+namespace drydock::training {
+
+class OnlineCollection {
+  public:
+    // The session has the offline data and, with a mixing ratio, given rows; it must outlive this.
+    // The exploration's noise is stream "exploration" of `seed`, step by step; episodes begin from
+    // a seed of their own, so that none is one of an evaluation.
+    OnlineCollection(Session& session, std::unique_ptr<envs::Environment> environment,
+                     const TrainingData& data, const algorithms::OnlineSettings& settings,
+                     double action_clip, std::uint64_t seed);
+
+    // Runs n updates, and takes a step in the environment before each that is due for one.
+    void run(std::int64_t n);
+
+    std::int64_t steps() const { return session_.rows() - offline_; }
+    std::int64_t episodes() const { return episode_; }  // that have ended
+
+    // The collected rows and where the episode stands, for a checkpoint.
+    Tensors save() const;
+    // Takes them back into a session that has the offline data alone. The episode that was running
+    // is played again with its actions, so that the run goes on bit for bit; false where the
+    // environment then shows other observations, and a new episode begins. Throws Error for
+    // tensors that do not fit.
+    bool restore(const Tensors& saved);
+
+  private:
+    void collect();
+    void begin_episode();
+    envs::StepResult advance(std::span<const float> action, std::vector<float>& next);
+    void draw_batch();
+    bool replay(const data::Transitions& rows, std::int64_t length);
+    std::vector<float> normalized() const;
+
+    Session& session_;
+    std::unique_ptr<envs::Environment> environment_;
+    data::Normalizer normalizer_;
+    ActionMap actions_;
+    data::RewardMap rewards_;
+    algorithms::OnlineSettings settings_;
+    float action_clip_;
+    std::uint64_t seed_;
+    std::int64_t offline_;  // rows
+    std::int64_t episode_ = 0, length_ = 0;
+    bool playing_ = false;
+    std::vector<float> raw_;  // the environment's last observation
+};
+
+}  // namespace drydock::training
