@@ -172,7 +172,7 @@ double total_flop(const Work& work) {
 Work necessary_work(algorithms::Recipe& recipe, std::int64_t observation_size,
                     std::int64_t action_size) {
     static const std::map<std::string_view, Work (*)(const Sizes&)> kCounts = {
-        {"bc", bc}, {"cql", cql}, {"discrete_cql", discrete_cql},
+        {"bc", bc}, {"cql", cql}, {"discrete-cql", discrete_cql},
         {"dt", dt}, {"iql", iql}, {"td3bc", td3bc}};
     const auto found = kCounts.find(recipe.name());
     if (found == kCounts.end()) {
