@@ -25,6 +25,8 @@ void add_evaluate(CLI::App& parent, Commands& commands);
 void add_data_info(CLI::App& parent, Commands& commands);
 void add_data_collect(CLI::App& parent, Commands& commands);
 void add_verify(CLI::App& parent, Commands& commands);
+void add_bench_train(CLI::App& parent, Commands& commands);
+void add_bench_kernels(CLI::App& parent, Commands& commands);
 void add_policy_inspect(CLI::App& parent, Commands& commands);
 void add_policy_selftest(CLI::App& parent, Commands& commands);
 

@@ -59,10 +59,10 @@ void add_layers(std::vector<KernelCase>& cases) {
     std::vector<Size> sizes = {{256, 256, 256, false}};
     for (const std::int64_t inputs : {11, 17, 23}) sizes.push_back({256, inputs, 256, true});
     for (const std::int64_t outputs : {1, 3, 6, 12}) sizes.push_back({256, 256, outputs, false});
-    for (const Size& size : {Size{2560, 256, 256, false}, Size{7936, 6, 256, true},
-                             Size{7936, 256, 256, false}, Size{3840, 128, 128, false},
-                             Size{3840, 128, 384, false}, Size{3840, 128, 512, false},
-                             Size{3840, 512, 128, false}}) {
+    for (const Size& size :
+         {Size{2560, 256, 256, false}, Size{7936, 6, 256, true}, Size{7936, 256, 256, false},
+          Size{3840, 128, 128, false}, Size{3840, 128, 384, false}, Size{3840, 128, 512, false},
+          Size{3840, 512, 128, false}}) {
         sizes.push_back(size);
     }
     for (const Size& s : sizes) {
@@ -82,14 +82,13 @@ void add_optimizers(std::vector<KernelCase>& cases) {
         cases.push_back({"adam", text, Op::adam_step, [n](State& state, Graph& g) {
                              g.step(Trained(state, g, {{n}}).group());
                          }});
-        cases.push_back(
-            {"adam and polyak", text, Op::adam_step, [n](State& state, Graph& g) {
-                 Trained p(state, g, {{n}});
-                 ParameterGroup& target = state.add_group("target", false);
-                 target.add({"t0", {n}, Initializer::zeros});
-                 g.step(p.group());
-                 g.polyak(p.group(), target, 0.005);
-             }});
+        cases.push_back({"adam and polyak", text, Op::adam_step, [n](State& state, Graph& g) {
+                             Trained p(state, g, {{n}});
+                             ParameterGroup& target = state.add_group("target", false);
+                             target.add({"t0", {n}, Initializer::zeros});
+                             g.step(p.group());
+                             g.polyak(p.group(), target, 0.005);
+                         }});
         cases.push_back({"polyak", text, Op::polyak, [n](State& state, Graph& g) {
                              Trained p(state, g, {{n}});
                              ParameterGroup& target = state.add_group("target", false);
@@ -117,8 +116,8 @@ void add_sequences(std::vector<KernelCase>& cases) {
         const Record attend = [q](State& state, Graph& g) {
             Trained p(state, g, {{B * q.count, W}, {B * T, 2 * W}});
             const Tensor draws = g.random_uniform("draws", {B, 1, q.count, T}, 0.0, 1.0);
-            p.gradients_through(causal_attention(
-                p[0], p[1], values(state, g, "mask", {B, T}), q.heads, 0.1, draws));
+            p.gradients_through(causal_attention(p[0], p[1], values(state, g, "mask", {B, T}),
+                                                 q.heads, 0.1, draws));
         };
         const std::string text = fmt::format("{} x {} of {} tokens, width {}", B, q.count, T, W);
         cases.push_back({"attention", text, Op::causal_attention, attend});
@@ -144,18 +143,17 @@ void add_losses(std::vector<KernelCase>& cases) {
     cases.push_back({"logsumexp", "256 x 31", Op::reduce, [](State& state, Graph& g) {
                          g.keep(logsumexp(values(state, g, "x", {N, 31}), 1));
                      }});
-    cases.push_back({"mean of all", "7936", Op::reduce, [](State& state, Graph& g) {
-                         g.keep(mean(values(state, g, "x", {7936})));
-                     }});
+    cases.push_back({"mean of all", "7936", Op::reduce,
+                     [](State& state, Graph& g) { g.keep(mean(values(state, g, "x", {7936}))); }});
 }
 
 void add_elementwise(std::vector<KernelCase>& cases) {
     const auto add = [&](const std::string& name, const Shape& shape, Op op,
                          const std::function<Tensor(Tensor, Tensor)>& of) {
-        cases.push_back({name, fmt::format("{} x {}", shape[0], shape[1]), op,
-                         [=](State& state, Graph& g) {
-                             g.keep(of(values(state, g, "a", shape), values(state, g, "b", shape)));
-                         }});
+        cases.push_back(
+            {name, fmt::format("{} x {}", shape[0], shape[1]), op, [=](State& state, Graph& g) {
+                 g.keep(of(values(state, g, "a", shape), values(state, g, "b", shape)));
+             }});
     };
     add("add", {3840, 128}, Op::binary, [](Tensor a, Tensor b) { return a + b; });
     add("add a row", {3840, 128}, Op::binary,
@@ -190,14 +188,16 @@ void add_batches(std::vector<KernelCase>& cases) {
                          }});
     };
     draw("random rows", "256", [](Graph& g) { return g.random_rows("x", 256); });
-    draw("random normal", "256 x 6",
-         [](Graph& g) { return g.random_normal("x", {256, 6}); });
-    draw("random normal", "256 x 10 x 6",
-         [](Graph& g) { return g.random_normal("x", {256, 10, 6}); });
-    draw("random uniform", "256 x 10 x 6",
-         [](Graph& g) { return g.random_uniform("x", {256, 10, 6}, -1.0, 1.0); });
-    draw("random uniform", "3840 x 128",
-         [](Graph& g) { return g.random_uniform("x", {3840, 128}, 0.0, 1.0); });
+    draw("random normal", "256 x 6", [](Graph& g) { return g.random_normal("x", {256, 6}); });
+    draw("random normal", "256 x 10 x 6", [](Graph& g) {
+        return g.random_normal("x", {256, 10, 6});
+    });
+    draw("random uniform", "256 x 10 x 6", [](Graph& g) {
+        return g.random_uniform("x", {256, 10, 6}, -1.0, 1.0);
+    });
+    draw("random uniform", "3840 x 128", [](Graph& g) {
+        return g.random_uniform("x", {3840, 128}, 0.0, 1.0);
+    });
 }
 
 }  // namespace

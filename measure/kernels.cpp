@@ -15,9 +15,10 @@ NodeId find_node(const Program& program, Op op, const std::string& name) {
     for (std::size_t n = program.nodes.size(); n-- > 0;) {
         if (program.nodes[n].op == op) return static_cast<NodeId>(n);
     }
-    throw Error(fmt::format("[measure] the program of '{}' has no node {}: a pass took it away; "
-                            "look at measure/kernel_cases.cpp",
-                            name, info(op).name));
+    throw Error(
+        fmt::format("[measure] the program of '{}' has no node {}: a pass took it away; "
+                    "look at measure/kernel_cases.cpp",
+                    name, info(op).name));
 }
 
 // Seconds of the node in every replay.
@@ -45,14 +46,18 @@ KernelTime measure_case(const KernelCase& of, const Device& device, double secon
     const double begin = now_seconds();
     executable.run(3);
     const double once = (now_seconds() - begin) / 3;
-    const auto replays =
-        static_cast<std::int64_t>(std::clamp(seconds / once, 5.0, 20000.0));
-    KernelTime time{of.name, of.sizes, summarize(times_of(executable, node, replays)), replays,
-                    node_work(program, program.node(node)), is_product(of.op), 0.0};
-    const double limit = time.product
-                             ? time.work.flop / limits.fma_peak()
-                             : time.work.bytes / limits.bandwidth(static_cast<std::int64_t>(
-                                                     time.work.bytes));
+    const auto replays = static_cast<std::int64_t>(std::clamp(seconds / once, 5.0, 20000.0));
+    KernelTime time{of.name,
+                    of.sizes,
+                    summarize(times_of(executable, node, replays)),
+                    replays,
+                    node_work(program, program.node(node)),
+                    is_product(of.op),
+                    0.0};
+    const double limit =
+        time.product
+            ? time.work.flop / limits.fma_peak()
+            : time.work.bytes / limits.bandwidth(static_cast<std::int64_t>(time.work.bytes));
     time.share_of_limit = limit / time.seconds.median;
     return time;
 }

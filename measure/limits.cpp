@@ -94,9 +94,8 @@ double fma_peak(kernels::Isa isa, int threads) {
 
 double bandwidth(kernels::Isa isa, std::int64_t bytes, int threads) {
     const Loops loops = loops_for(isa);
-    const auto n = static_cast<std::size_t>(
-        std::max<std::int64_t>(bytes / (2 * threads * static_cast<std::int64_t>(sizeof(float))),
-                               1024));
+    const auto n = static_cast<std::size_t>(std::max<std::int64_t>(
+        bytes / (2 * threads * static_cast<std::int64_t>(sizeof(float))), 1024));
     std::vector<std::vector<float>> a(static_cast<std::size_t>(threads)), b = a;
     for (auto& part : a) part.assign(n, 1.0f);
     for (auto& part : b) part.assign(n, 1.0f);

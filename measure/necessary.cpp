@@ -112,9 +112,9 @@ Work cql(const Sizes& s) {
     Work work;
     for (std::size_t i = 0; i < critics.size(); ++i) {
         const StateAction& q = critics[i];
-        work.push_back(term(fmt::format("Q{}(s, data and {:.0f} others), trained", i + 1,
-                                        candidates - 1),
-                            s.B, q.trained(candidates)));
+        work.push_back(
+            term(fmt::format("Q{}(s, data and {:.0f} others), trained", i + 1, candidates - 1), s.B,
+                 q.trained(candidates)));
         work.push_back(
             term(fmt::format("target Q{}(s', a'), forward", i + 1), s.B, q.forward(targets)));
         if (!acts) continue;
@@ -137,9 +137,7 @@ Work discrete_cql(const Sizes& s) {
     return work;
 }
 
-Work bc(const Sizes& s) {
-    return {term("policy(s), trained", s.B, s.network("actor").trained())};
-}
+Work bc(const Sizes& s) { return {term("policy(s), trained", s.B, s.network("actor").trained())}; }
 
 // Every block's keys and values for all tokens; its queries, projection and feed-forward part for
 // all tokens too, but in the last block for the observations' alone, which are all that is read.
@@ -176,9 +174,10 @@ Work necessary_work(algorithms::Recipe& recipe, std::int64_t observation_size,
         {"dt", dt}, {"iql", iql}, {"td3bc", td3bc}};
     const auto found = kCounts.find(recipe.name());
     if (found == kCounts.end()) {
-        throw Error(fmt::format("[measure] the necessary work of {} is not counted; add it to "
-                                "measure/necessary.cpp",
-                                recipe.name()));
+        throw Error(
+            fmt::format("[measure] the necessary work of {} is not counted; add it to "
+                        "measure/necessary.cpp",
+                        recipe.name()));
     }
     return found->second(Sizes(recipe, observation_size, action_size));
 }

@@ -12,8 +12,7 @@ Summary summarize(std::vector<double> values) {
     if (values.empty()) throw Error("[measure] expected a round or more, got none");
     std::sort(values.begin(), values.end());
     const std::size_t n = values.size();
-    const double median =
-        n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+    const double median = n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
     return {median, values[n / 4], values[n - 1 - n / 4], values.front(), values.back()};
 }
 

@@ -17,9 +17,7 @@ float even(Random& random) {
 }
 
 // The sum of three even numbers: deviation 1, and quick for ten million rows.
-float bell(Random& random) {
-    return 2.0f * (even(random) + even(random) + even(random)) - 3.0f;
-}
+float bell(Random& random) { return 2.0f * (even(random) + even(random) + even(random)) - 3.0f; }
 
 std::vector<float> bells(std::int64_t n, Random& random) {
     std::vector<float> values(static_cast<std::size_t>(n));

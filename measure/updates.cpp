@@ -97,8 +97,9 @@ UpdateReport UpdateBench::run() {
     const std::int64_t period = schedule_period(session.updates(), session.step());
     const double once = run_for(session, kWarmUpdates) / static_cast<double>(kWarmUpdates);
     const double wanted = options_.seconds / options_.rounds / once;
-    const auto updates = period * static_cast<std::int64_t>(
-                                      std::ceil(std::max(1.0, wanted / static_cast<double>(period))));
+    const auto updates =
+        period *
+        static_cast<std::int64_t>(std::ceil(std::max(1.0, wanted / static_cast<double>(period))));
     std::vector<double> rates;
     for (int round = 0; round < options_.rounds; ++round) {
         rates.push_back(static_cast<double>(updates) / run_for(session, updates));
@@ -106,8 +107,7 @@ UpdateReport UpdateBench::run() {
     limits_.measure_again();
     report.rate = summarize(rates);
     report.updates = updates * options_.rounds;
-    report.necessary =
-        necessary_work(*recipe_, session.observation_size(), session.action_size());
+    report.necessary = necessary_work(*recipe_, session.observation_size(), session.action_size());
     report.share_of_peak = total_flop(report.necessary) * report.rate.median / limits_.fma_peak();
     report.data = data_name_;
     report.observations = session.observation_size();

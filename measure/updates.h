@@ -18,9 +18,9 @@ namespace drydock::measure {
 struct UpdateOptions {
     // What trains: algorithm, preset and settings; of a data set where one is named.
     training::TrainOptions train;
-    SyntheticSizes sizes;    // without a data set
-    std::string isa;         // "": as Device::cpu
-    double seconds = 5;      // of all rounds together
+    SyntheticSizes sizes;  // without a data set
+    std::string isa;       // "": as Device::cpu
+    double seconds = 5;    // of all rounds together
     int rounds = 9;
     std::int64_t replays = 0;  // updates of which every node is timed; 0: none
 };
@@ -73,6 +73,7 @@ class UpdateBench {
 
 // After how many updates the schedule repeats; 1 where all are alike, and `most` where no shorter
 // period is seen in the updates that follow.
-std::int64_t schedule_period(const Executable& updates, std::int64_t from, std::int64_t most = 1000);
+std::int64_t schedule_period(const Executable& updates, std::int64_t from,
+                             std::int64_t most = 1000);
 
 }  // namespace drydock::measure
