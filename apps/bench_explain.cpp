@@ -58,7 +58,6 @@ Facts passes_of(const Program& program) {
 
 // "every update", "updates 1, 3, ... of every 4, counted from 0".
 std::string schedule_of(const Executable& updates, std::size_t program, std::int64_t period) {
-    if (period == 1) return program == 0 ? "every update" : "no update from here on";
     std::vector<std::int64_t> places;
     for (std::int64_t k = 0; k < period; ++k) {
         // From an update that begins a period, so that the places do not depend on when this runs.
@@ -66,6 +65,7 @@ std::string schedule_of(const Executable& updates, std::size_t program, std::int
             places.push_back(k);
         }
     }
+    if (period == 1 && !places.empty()) return "every update";
     if (places.empty()) return "no update from here on";
     if (places.size() > 6) {
         return fmt::format("{} of every {} updates", places.size(), period);

@@ -87,7 +87,7 @@ void add_bench_kernels(CLI::App& parent, Commands& commands) {
     add_value(*app, "--isa", kernels.isa, "NAME",
               "portable, or an instruction set (default the best that the processor has)");
     add_value(*app, "--seconds", kernels.seconds, "X", "for each kernel, about")
-        ->check(CLI::PositiveNumber);
+        ->check(above_zero());
     add_value(*app, "--json", options->json, "FILE", "write the same facts for programs");
     app->footer(
         "Example\n"

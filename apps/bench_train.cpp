@@ -21,6 +21,7 @@ using measure::UpdateReport;
 
 struct Options {
     UpdateOptions update;
+    std::string algorithm;
     std::vector<std::string> settings;
     std::string json;
     bool explain = false;
@@ -35,14 +36,13 @@ void print_report(const std::string& algorithm, const UpdateReport& r, UpdateBen
     print_heading(fmt::format("Updates of {}", algorithm));
     print_facts(
         {{"machine", measure::machine(limits.isa())},
-         {"data", fmt::format("{}; {} observations, {} actions", r.data, r.observations,
-                              r.actions)},
+         {"data",
+          fmt::format("{}; {} observations, {} actions", r.data, r.observations, r.actions)},
          {"batch", grouped(r.batch)},
          {"threads", grouped(limits.threads())},
-         {"updates per second",
-          fmt::format("{}, half of the rounds within {} to {}, of {} updates",
-                      rate_text(r.rate.median), rate_text(r.rate.low), rate_text(r.rate.high),
-                      grouped(r.updates))},
+         {"updates per second", fmt::format("{}, half of the rounds within {} to {}, of {} updates",
+                                            rate_text(r.rate.median), rate_text(r.rate.low),
+                                            rate_text(r.rate.high), grouped(r.updates))},
          {"necessary work",
           fmt::format("{:.4g} GFLOP an update", 1e-9 * measure::total_flop(r.necessary))},
          {"FMA peak here",
@@ -89,26 +89,25 @@ void split_settings(Options& options) {
         if (equals == std::string::npos || equals == 0) {
             throw Error(fmt::format("expected --set KEY=VALUE, got '{}'", text), ErrorKind::usage);
         }
-        options.update.train.settings.emplace_back(text.substr(0, equals),
-                                                   text.substr(equals + 1));
+        options.update.train.settings.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     }
 }
 
 int bench_train(Options options) {
-    if (options.update.train.algorithm.empty()) {
+    if (options.algorithm.empty()) {
         throw Error(fmt::format("expected an algorithm, one of {}; 'drydock bench train --help' "
                                 "lists all options",
                                 fmt::join(algorithms::list_algorithms(), ", ")),
                     ErrorKind::usage);
     }
+    options.update.train.algorithm = options.algorithm;
     split_settings(options);
     if (!options.json.empty()) check_writable("--json", options.json);
     if (options.explain) options.update.replays = 50;
     UpdateBench bench(options.update);
     const UpdateReport report = bench.run();
-    const std::string& algorithm = options.update.train.algorithm;
-    print_report(algorithm, report, bench);
-    Json json = report_json(algorithm, report, bench);
+    print_report(options.algorithm, report, bench);
+    Json json = report_json(options.algorithm, report, bench);
     if (options.explain) {
         print_necessary(report.necessary);
         json["programs"] = explain_updates(bench);
@@ -139,10 +138,10 @@ void add_bench_train(CLI::App& parent, Commands& commands) {
     auto options = std::make_shared<Options>();
     UpdateOptions& update = options->update;
     CLI::App* app = parent.add_subcommand("train", "updates per second and their share of peak");
-    app->add_option("ALGORITHM", update.train.algorithm,
+    app->add_option("ALGORITHM", options->algorithm,
                     fmt::format("one of {}", fmt::join(algorithms::list_algorithms(), ", ")))
         ->group("Arguments");
-    add_value(*app, "--algorithm", update.train.algorithm, "NAME", "the same as an option")
+    add_value(*app, "--algorithm", options->algorithm, "NAME", "the same as an option")
         ->group("Arguments");
     add_sizes(*app, update);
     add_value(*app, "--preset", update.train.preset, "NAME",
@@ -160,7 +159,7 @@ void add_bench_train(CLI::App& parent, Commands& commands) {
               "portable, or an instruction set (default the best that the processor has)")
         ->group("Machine");
     add_value(*app, "--seconds", update.seconds, "X", "of all rounds together")
-        ->check(CLI::PositiveNumber)
+        ->check(above_zero())
         ->group("Measuring");
     add_value(*app, "--rounds", update.rounds, "N", "the median of so many is told")
         ->transform(whole_number(1))

@@ -41,6 +41,9 @@ CLI::Option* add_value(CLI::App& app, const std::string& name, T& field, const s
 // Accepts 1000000, 1e6 and 1_000_000 for a whole number from `low` on.
 CLI::Validator whole_number(std::int64_t low);
 
+// A number above 0.
+CLI::Validator above_zero();
+
 // Writes the facts that a page shows, for programs. Throws Error when the file cannot be written.
 void write_json(const std::string& path, const nlohmann::ordered_json& facts);
 

@@ -10,7 +10,7 @@
 namespace drydock::measure {
 
 // Multiply-adds per second of `threads` threads that run nothing else, in FLOP/s (a multiply-add is
-// two). The median of several rounds of a few milliseconds.
+// two). The best of several rounds of a few milliseconds, thread by thread.
 double fma_peak(kernels::Isa isa, int threads);
 
 // Bytes per second of a += f b over `bytes` bytes of memory that `threads` threads share, each its
