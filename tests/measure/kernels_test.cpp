@@ -16,7 +16,8 @@ TEST_CASE("every case of the bench records a program with its node") {
         CAPTURE(c.name);
         CAPTURE(c.sizes);
         CHECK(names.insert(c.name + c.sizes).second);
-        State state(Device::cpu(1));
+        const Device device = Device::cpu(1);
+        State state(device);
         Executable executable(state);
         executable.add(record(state, [&](Graph& g) { c.record(state, g); }));
         int found = 0;

@@ -18,7 +18,8 @@ NodeWork work_of(const Program& program, Op op) {
 }
 
 struct Recorded {
-    State state{Device::cpu(1, "portable")};
+    Device device = Device::cpu(1, "portable");
+    State state{device};
     Program program;
     explicit Recorded(const std::function<void(State&, Graph&)>& build) {
         program = record(state, [&](Graph& g) { build(state, g); });
