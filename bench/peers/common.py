@@ -23,16 +23,21 @@ def arguments(modes):
     parser.add_argument("algorithm", choices=["iql", "td3bc", "cql", "dt"])
     parser.add_argument("--mode", choices=modes, default=modes[0])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--isa", choices=["", "avx2"], default="", help="hold the libraries to it")
     parser.add_argument("--observations", type=int, default=OBSERVATIONS)
     parser.add_argument("--actions", type=int, default=ACTIONS)
     return parser.parse_args()
 
 
-def hold_to(threads):
-    """Leaves the process as many processors as threads. Call it before the framework is imported."""
+def hold_to(threads, isa=""):
+    """Leaves the process as many processors as threads, and the libraries an instruction set. Call it before the
+    framework is imported."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
+    if isa == "avx2":
+        os.environ |= {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+                       "MKL_ENABLE_INSTRUCTIONS": "AVX2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}
 
 
 def transitions(observations, actions, seed=0):

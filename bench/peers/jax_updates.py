@@ -9,7 +9,7 @@ from functools import partial
 import common
 
 options = common.arguments(["jit", "scan"])
-common.hold_to(options.threads)
+common.hold_to(options.threads, options.isa)
 
 import jax
 import jax.numpy as jnp

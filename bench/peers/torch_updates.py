@@ -9,7 +9,7 @@ import math
 import common
 
 options = common.arguments(["eager", "compile", "sdpa", "sdpa-compile"])
-common.hold_to(options.threads)
+common.hold_to(options.threads, options.isa)
 
 import torch
 from torch import nn
