@@ -87,7 +87,8 @@ std::vector<Case> make_cases(const std::string& isa) {
     for (const Size& size : sizes()) {
         for (const Product product :
              {Product::forward, Product::input_gradient, Product::weight_gradient}) {
-            Case c{product, size,
+            Case c{product,
+                   size,
                    fmt::format("{} {} x {} -> {}", name_of(product), size.N, size.I, size.O),
                    std::make_unique<Operands>(size),
                    {}};
@@ -145,10 +146,10 @@ void print_table(const std::vector<Case>& cases, Collector& collected, double pe
         const double ours = speed("ours");
         if (ours == 0) continue;  // filtered out
         double best = 0;
-        nlohmann::ordered_json row{{"product", c.name}, {"ours", 1e-9 * ours},
-                                   {"share_of_peak", ours / peak}};
-        std::string line = fmt::format("| {} | {:.1f} | {:.1f} % |", c.name, 1e-9 * ours,
-                                       100 * ours / peak);
+        nlohmann::ordered_json row{
+            {"product", c.name}, {"ours", 1e-9 * ours}, {"share_of_peak", ours / peak}};
+        std::string line =
+            fmt::format("| {} | {:.1f} | {:.1f} % |", c.name, 1e-9 * ours, 100 * ours / peak);
         for (const std::string& peer : peers()) {
             const double of_peer = speed(peer);
             best = std::max(best, of_peer);
@@ -209,11 +210,10 @@ int run(int argc, char** argv) {
     std::vector<Case> cases = make_cases(isa);
     for (const Case& c : cases) {
         for (const auto& [who, contestant] : c.contestants) {
-            benchmark::RegisterBenchmark(key(c, who).c_str(),
-                                         [runs = contestant.get()](benchmark::State& state) {
-                                             for (auto _ : state) runs->run();
-                                         })
-                ->UseRealTime();
+            benchmark::RegisterBenchmark(key(c, who).c_str(), [runs = contestant.get()](
+                                                                  benchmark::State& state) {
+                for (auto _ : state) runs->run();
+            })->UseRealTime();
         }
     }
     Collector collector;

@@ -14,7 +14,10 @@ using Memory = dnnl::memory;
 class ByOneDnn final : public Contestant {
   public:
     ByOneDnn(Product product, const Operands& o, bool packed)
-        : product_(product), packed_(packed), o_(o), engine_(dnnl::engine::kind::cpu, 0),
+        : product_(product),
+          packed_(packed),
+          o_(o),
+          engine_(dnnl::engine::kind::cpu, 0),
           stream_(engine_) {
         switch (product) {
             case Product::forward:
@@ -101,8 +104,8 @@ class ByOneDnn final : public Contestant {
 
     void weight_gradient() {
         const dnnl::inner_product_backward_weights::primitive_desc desc(
-            {matrix(o_.size.N, o_.size.I), weights(),
-             Memory::desc({o_.size.O}, Type::f32, Tag::a), matrix(o_.size.N, o_.size.O)},
+            {matrix(o_.size.N, o_.size.I), weights(), Memory::desc({o_.size.O}, Type::f32, Tag::a),
+             matrix(o_.size.N, o_.size.O)},
             engine_, hint());
         primitive_ = dnnl::inner_product_backward_weights(desc);
         arguments_ = {{DNNL_ARG_SRC, given(desc.src_desc(), o_.x)},

@@ -57,9 +57,8 @@ class Ours final : public Contestant {
             outputs = g.append({op_, {column(g, "dy", {N, O}, o.dy), w}, {{N, I}}});
         } else {
             op_ = Op::linear_weight_gradient;
-            outputs = g.append({op_,
-                                {column(g, "dy", {N, O}, o.dy), column(g, "x", {N, I}, o.x)},
-                                {{O, I}, {O}}});
+            outputs = g.append(
+                {op_, {column(g, "dy", {N, O}, o.dy), column(g, "x", {N, I}, o.x)}, {{O, I}, {O}}});
         }
         for (const Tensor& output : outputs) {
             g.keep(output);

@@ -7,7 +7,9 @@ So all are ready at once, and rounds of ours and theirs can be run in turn.
 import argparse
 import json
 import os
+import pathlib
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -35,6 +37,9 @@ def hold_to(threads, isa=""):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # PyTorch's cache of compiled losses does not tell instruction sets apart, and mixing them gives wrong numbers.
+    cache = pathlib.Path(tempfile.gettempdir()) / f"drydock-bench-{os.getuid()}-{isa or 'native'}"
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache)
     if isa == "avx2":
         os.environ |= {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
                        "MKL_ENABLE_INSTRUCTIONS": "AVX2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}

@@ -1,6 +1,6 @@
-// RLtools' inner loop on one network: a batch, forward, gradient of the squared error, backward, Adam. It answers
-// as the other peers do (bench/peers/common.py): ready, and then updates per second for every number of
-// seconds on standard input.
+// RLtools' inner loop on one network: a batch, forward, gradient of the squared error, backward,
+// Adam. It answers as the other peers do (bench/peers/common.py): ready, and then updates per
+// second for every number of seconds on standard input.
 #include <rl_tools/operations/cpu_mux.h>
 
 #include <rl_tools/nn/optimizers/adam/instance/operations_generic.h>
@@ -106,7 +106,8 @@ int main() {
         for (long i = 0; i < updates; ++i) loop.update();
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
         if (!std::isfinite(loop.loss())) {
-            std::fprintf(stderr, "the updates gave a loss that is not finite: nothing was measured\n");
+            std::fprintf(stderr,
+                         "the updates gave a loss that is not finite: nothing was measured\n");
             std::exit(1);
         }
         return took.count();
