@@ -17,6 +17,17 @@
 
 namespace drydock::apps {
 
+CLI::Validator above_zero() {
+    const auto check = [](const std::string& text) {
+        double value = 0;
+        const char* const end = text.data() + text.size();
+        const auto parsed = std::from_chars(text.data(), end, value);
+        if (parsed.ec == std::errc() && parsed.ptr == end && value > 0) return std::string();
+        return fmt::format("expected a number above 0, got '{}'", text);
+    };
+    return CLI::Validator(check, "");
+}
+
 CLI::Validator whole_number(std::int64_t low) {
     const auto check = [low](std::string& text) {
         std::string digits = text;

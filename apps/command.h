@@ -25,6 +25,8 @@ void add_evaluate(CLI::App& parent, Commands& commands);
 void add_data_info(CLI::App& parent, Commands& commands);
 void add_data_collect(CLI::App& parent, Commands& commands);
 void add_verify(CLI::App& parent, Commands& commands);
+void add_bench_train(CLI::App& parent, Commands& commands);
+void add_bench_kernels(CLI::App& parent, Commands& commands);
 void add_policy_inspect(CLI::App& parent, Commands& commands);
 void add_policy_selftest(CLI::App& parent, Commands& commands);
 
@@ -38,6 +40,9 @@ CLI::Option* add_value(CLI::App& app, const std::string& name, T& field, const s
 
 // Accepts 1000000, 1e6 and 1_000_000 for a whole number from `low` on.
 CLI::Validator whole_number(std::int64_t low);
+
+// A number above 0.
+CLI::Validator above_zero();
 
 // Writes the facts that a page shows, for programs. Throws Error when the file cannot be written.
 void write_json(const std::string& path, const nlohmann::ordered_json& facts);

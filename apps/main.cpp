@@ -40,6 +40,9 @@ void add_commands(CLI::App& app, Commands& commands) {
     add_policy_inspect(*policy, commands);
     add_policy_selftest(*policy, commands);
     add_verify(app, commands);
+    CLI::App* bench = app.add_subcommand("bench", "measure updates and kernels on this machine");
+    add_bench_train(*bench, commands);
+    add_bench_kernels(*bench, commands);
     // Last: a command takes over the footer that its parent has when it is added.
     app.footer(
         "Example\n"

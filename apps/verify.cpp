@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "apps/command.h"
@@ -107,14 +106,6 @@ Json json_of(const std::string& path, const training::TraceReport& report) {
             {"replays", replays}};
 }
 
-std::string check_tolerance(const std::string& text) {
-    double value = 0;
-    const char* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, value);
-    if (parsed.ec == std::errc() && parsed.ptr == end && value > 0) return "";
-    return fmt::format("expected a number above 0, got '{}'", text);
-}
-
 int verify(const Options& options) {
     training::TraceOptions trace_options;
     trace_options.threads = options.threads;
@@ -146,7 +137,7 @@ void add_verify(CLI::App& parent, Commands& commands) {
         app->add_option("--tolerance", options->tolerance,
                         "of the fp32 metrics, instead of 1e-4; parameters get 50 times as much")
             ->type_name("X")
-            ->check(CLI::Validator(check_tolerance, ""));
+            ->check(above_zero());
     add_value(*app, "--threads", options->threads, "N", "threads of the replay, 0 for all cores")
         ->transform(whole_number(0));
     add_value(*app, "--json", options->json, "FILE", "write the same facts for programs");

@@ -156,6 +156,17 @@ void Executable::start_profile(std::size_t calls) {
     note_count_ = 0;
 }
 
+std::vector<Executable::ProfiledCall> Executable::profile() const {
+    std::vector<ProfiledCall> calls;
+    for (std::size_t i = 0; i < note_count_; ++i) {
+        const Note& n = notes_[i];
+        std::size_t program = 0;
+        while (&programs_[program] != n.entry) ++program;
+        calls.push_back({program, n.node, n.begin_ns, n.end_ns});
+    }
+    return calls;
+}
+
 void Executable::write_profile(const std::string& path) const {
     std::FILE* file = std::fopen(path.c_str(), "w");
     if (!file) throw Error(fmt::format("[profile] could not write '{}'", path));

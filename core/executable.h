@@ -51,8 +51,16 @@ class Executable {
 
     // From now on, notes when each kernel call ran; write_profile then writes what was noted in
     // Chrome's trace format, which Perfetto opens. Notes are kept for at most `calls` kernel calls.
+    // With 0, no more is noted.
     void start_profile(std::size_t calls);
     void write_profile(const std::string& path) const;
+    // A kernel call of program `program` that was noted, in the order they ran.
+    struct ProfiledCall {
+        std::size_t program;
+        NodeId node;
+        std::int64_t begin_ns, end_ns;
+    };
+    std::vector<ProfiledCall> profile() const;
 
   private:
     friend class ExecutableGroup;
