@@ -31,7 +31,7 @@ void check_combinations(const CqlSettings& s) {
             "n_actions already; max_target_backup is for target_actions policy");
     }
     if (s.backup_entropy && (s.target_actions == "uniform" ||
-                              (s.max_target_backup && s.max_target_order == "max_then_min"))) {
+                             (s.max_target_backup && s.max_target_order == "max_then_min"))) {
         refuse(
             "expected backup_entropy false where the targets' action is uniform or differs from "
             "critic to critic (max_target_order max_then_min): it has no one density; choose "
@@ -76,11 +76,12 @@ void check_idle(const CqlSettings& s, const Settings& settings) {
         }
     }
     if (idle.empty()) return;
-    refuse(fmt::format("expected policy {} to go with settings that it reads, got "
-                            "{}: {}; leave them out",
-                            s.policy, fmt::join(idle, ", "),
-                            actorless ? "it has no actor, and no density of its own"
-                                      : "it acts by the actor's mean, and samples nothing"));
+    refuse(
+        fmt::format("expected policy {} to go with settings that it reads, got "
+                    "{}: {}; leave them out",
+                    s.policy, fmt::join(idle, ", "),
+                    actorless ? "it has no actor, and no density of its own"
+                              : "it acts by the actor's mean, and samples nothing"));
 }
 
 }  // namespace
