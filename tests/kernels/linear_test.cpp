@@ -30,6 +30,12 @@ std::vector<Layer> layers() {
     all.push_back({256, 17, 256, 0});
     all.push_back({64, 1025, 20, 1});
     all.push_back({600, 5, 7, 0});
+    // Each way that the vector kernels go by size, with several units and blocks of the depth.
+    all.push_back({2100, 40, 20, 0});
+    all.push_back({530, 140, 80, 2});
+    all.push_back({300, 290, 2, 1});
+    all.push_back({300, 70, 3, 0});
+    all.push_back({300, 24, 200, 3});
     return all;
 }
 
@@ -190,21 +196,46 @@ TEST_CASE("linear kernels let NaN through and relu has no gradient at zero") {
     });
 }
 
-TEST_CASE("a row of the avx2 forward does not depend on the rows beside it") {
-    if (best_isa() < Isa::avx2) {
-        MESSAGE("skipped: this processor has no avx2");
+TEST_CASE("a row of the forward pass does not depend on the rows beside it") {
+    for_each_isa([](const CpuTable& table) {
+        const CpuKernel<LinearForward>& kernel = table.linear_forward;
+        if (kernel.run == cpu_table(Isa::portable).linear_forward.run) return;  // Eigen's products
+        for (Index o : {1, 3, 20}) {
+            ForwardCase<float> batch({140, 300, o, 0}, Activation::relu);
+            run_both_ways(kernel, batch.args, batch.y);
+            for (Index n = 0; n < 140; n += 23) {
+                ForwardCase<float> one({1, 300, o, 0}, Activation::relu);
+                one.args.x = batch.x.data() + n * 300;
+                one.args.w = batch.w.data();
+                one.args.bias = batch.bias.data();
+                run_both_ways(kernel, one.args, one.y);
+                const auto bytes = static_cast<std::size_t>(o) * sizeof(float);
+                CHECK(std::memcmp(one.y.data(), batch.y.data() + n * o, bytes) == 0);
+            }
+        }
+    });
+}
+
+TEST_CASE("avx2 and avx512 give the same bits for layers of more than eight outputs") {
+    if (best_isa() < Isa::avx512) {
+        MESSAGE("skipped: this processor has no avx512");
         return;
     }
-    const CpuKernel<LinearForward> kernel = cpu_table(Isa::avx2).linear_forward;
-    ForwardCase<float> batch({140, 300, 20, 0}, Activation::relu);
-    run_both_ways(kernel, batch.args, batch.y);
-    for (Index n = 0; n < 140; n += 23) {
-        ForwardCase<float> one({1, 300, 20, 0}, Activation::relu);
-        one.args.x = batch.x.data() + n * 300;
-        one.args.w = batch.w.data();
-        one.args.bias = batch.bias.data();
-        run_both_ways(kernel, one.args, one.y);
-        CHECK(std::memcmp(one.y.data(), batch.y.data() + n * 20, 20 * sizeof(float)) == 0);
+    const CpuTable &narrow = cpu_table(Isa::avx2), &wide = cpu_table(Isa::avx512);
+    for (const Layer& l : {Layer{256, 300, 33, 0}, Layer{300, 17, 40, 0}, Layer{530, 140, 80, 2}}) {
+        ForwardCase<float> y2(l, Activation::relu), y512(l, Activation::relu);
+        run_both_ways(narrow.linear_forward, y2.args, y2.y);
+        run_both_ways(wide.linear_forward, y512.args, y512.y);
+        CHECK(same_bits(y2.y, y512.y));
+        InputGradientCase<float> x2(l, Activation::relu), x512(l, Activation::relu);
+        run_both_ways(narrow.linear_input_gradient, x2.args, x2.dx);
+        run_both_ways(wide.linear_input_gradient, x512.args, x512.dx);
+        CHECK(same_bits(x2.dx, x512.dx));
+        WeightGradientCase<float> w2(l), w512(l);
+        run_both_ways(narrow.linear_weight_gradient, w2.args, w2.dw, w2.db);
+        run_both_ways(wide.linear_weight_gradient, w512.args, w512.dw, w512.db);
+        CHECK(same_bits(w2.dw, w512.dw));
+        CHECK(same_bits(w2.db, w512.db));
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/simd/kernels.h"
+#include "kernels/cpu/simd/narrow.h"
 #include "kernels/cpu/simd/product.h"
 
 namespace drydock::kernels {
@@ -14,7 +15,9 @@ Status check_forward(const LinearForward& a) {
     return a.dtype == DType::f32 ? portable::linear_forward().check(a) : Status::unsupported;
 }
 
-int64_t forward_units(const LinearForward& a) { return product_units(a.N, a.O); }
+int64_t forward_units(const LinearForward& a) {
+    return a.O <= kNarrow ? quotient_up(a.N, kNarrowRows) : tall_units(a.N, a.O).count();
+}
 
 // Adds the bias and applies the activation.
 template <Activation activation>
@@ -23,6 +26,9 @@ struct StoreForward {
     int64_t ld;
     const float* bias;
 
+    DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
+        prefetch_line(y + row * ld + column, n, true);
+    }
     DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
         if (bias != nullptr) v = simd::add(v, simd::load_first(bias + column, n));
         if (activation == Activation::relu) v = simd::max(simd::zero(), v);
@@ -32,6 +38,12 @@ struct StoreForward {
             for (int64_t i = 0; i < n; ++i) out[i] = __builtin_tanhf(out[i]);
         }
     }
+    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, float v) const {
+        if (bias != nullptr) v += bias[column];
+        if (activation == Activation::relu) v = 0 > v ? 0 : v;
+        if (activation == Activation::tanh) v = __builtin_tanhf(v);
+        y[row * ld + column] = v;
+    }
 };
 
 template <Activation activation>
@@ -40,7 +52,12 @@ void run_forward_as(const LinearForward& a, int64_t first, int64_t last) {
     const PackTransposed w = {static_cast<const float*>(a.w), a.I};
     const StoreForward<activation> store = {static_cast<float*>(a.y), a.ldy,
                                             static_cast<const float*>(a.bias)};
-    for (int64_t u = first; u < last; ++u) product_unit(unit_range(u, a.N, a.O), a.I, x, w, store);
+    if (a.O <= kNarrow) {
+        const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
+        return narrow_forward(x.data, a.ldx, w.data, a.I, a.O, row, end - row, store);
+    }
+    const Units units = tall_units(a.N, a.O);
+    for (int64_t u = first; u < last; ++u) tall_unit(units.range(u), a.I, x, w, store);
 }
 
 void run_forward(const LinearForward& a, int64_t first, int64_t last) {
@@ -58,7 +75,9 @@ Status check_input_gradient(const LinearInputGradient& a) {
     return a.dtype == DType::f32 ? portable::linear_input_gradient().check(a) : Status::unsupported;
 }
 
-int64_t input_gradient_units(const LinearInputGradient& a) { return product_units(a.N, a.I); }
+int64_t input_gradient_units(const LinearInputGradient& a) {
+    return a.O <= kNarrow ? quotient_up(a.N, kNarrowRows) : tall_units(a.N, a.I).count();
+}
 
 // Multiplies by the derivative of the activation below.
 template <Activation below>
@@ -68,6 +87,10 @@ struct StoreInputGradient {
     const float* y_below;
     int64_t ld_below;
 
+    DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
+        prefetch_line(dx + row * ld + column, n, true);
+        if (below != Activation::none) prefetch_line(y_below + row * ld_below + column, n, false);
+    }
     DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
         if (below != Activation::none) {
             const F32 y = simd::load_first(y_below + row * ld_below + column, n);
@@ -84,10 +107,15 @@ struct StoreInputGradient {
 template <Activation below>
 void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t last) {
     const Left dy = {static_cast<const float*>(a.dy), a.lddy, 1};
-    const PackRows w = {static_cast<const float*>(a.w), a.I};
+    const PackRows w = {static_cast<const float*>(a.w), a.I, a.O};
     const StoreInputGradient<below> store = {static_cast<float*>(a.dx), a.lddx,
                                              static_cast<const float*>(a.y_below), a.I};
-    for (int64_t u = first; u < last; ++u) product_unit(unit_range(u, a.N, a.I), a.O, dy, w, store);
+    if (a.O <= kNarrow) {
+        const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
+        return narrow_input_gradient(dy.data, a.lddy, w.data, a.I, a.O, row, end - row, store);
+    }
+    const Units units = tall_units(a.N, a.I);
+    for (int64_t u = first; u < last; ++u) tall_unit(units.range(u), a.O, dy, w, store);
 }
 
 void run_input_gradient(const LinearInputGradient& a, int64_t first, int64_t last) {
@@ -106,38 +134,125 @@ Status check_weight_gradient(const LinearWeightGradient& a) {
                                  : Status::unsupported;
 }
 
-int64_t weight_gradient_units(const LinearWeightGradient& a) { return product_units(a.O, a.I); }
+// Three ways by size: few outputs; few inputs, where the transposed product has no idle lanes;
+// else.
+constexpr int64_t kFewOutputs = 3, kFewInputs = 32;
+
+bool few_outputs(const LinearWeightGradient& a) { return a.O <= kFewOutputs; }
+bool few_inputs(const LinearWeightGradient& a) { return a.I <= kFewInputs; }
+
+// Vectors of columns that a strip of few outputs holds: sums enough to hide the fma's latency.
+constexpr int kVectorsOfOne = 8, kVectorsOfFew = 4;
+
+DRYDOCK_INLINE int64_t few_outputs_columns(const LinearWeightGradient& a) {
+    return (a.O == 1 ? kVectorsOfOne : kVectorsOfFew) * kLanes;
+}
+
+int64_t weight_gradient_units(const LinearWeightGradient& a) {
+    if (few_outputs(a)) return a.O == 0 ? 0 : quotient_up(a.I, few_outputs_columns(a));
+    if (few_inputs(a)) return tall_units(a.I, a.O).count();
+    return wide_units(a.O, a.I).count();
+}
 
 struct StoreWeightGradient {
     float* dw;
     int64_t ld;
 
+    DRYDOCK_INLINE void prefetch(int64_t, int64_t, int64_t) const {}
     DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
         simd::store_first(dw + row * ld + column, v, n);
     }
 };
 
-// The rows are added in ascending order, in the units of the first panel.
-DRYDOCK_INLINE void bias_gradient(const LinearWeightGradient& a, const UnitRange& u) {
-    for (int64_t o = 0; o < u.rows; o += kLanes) {
-        const int64_t n = smaller(kLanes, u.rows - o);
-        const float* dy = static_cast<const float*>(a.dy) + u.row + o;
+// For the transposed product.
+struct StoreTransposed {
+    float* dw;
+    int64_t ld;
+
+    DRYDOCK_INLINE void prefetch(int64_t, int64_t, int64_t) const {}
+    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
+        alignas(64) float lanes[kLanes];
+        simd::store(lanes, v);
+        for (int64_t i = 0; i < n; ++i) dw[(column + i) * ld + row] = lanes[i];
+    }
+};
+
+// db of outputs [o, o + count): the rows are added in ascending order.
+DRYDOCK_INLINE void bias_gradient(const LinearWeightGradient& a, int64_t o, int64_t count) {
+    for (const int64_t end = o + count; o < end; o += kLanes) {
+        const int64_t n = smaller(kLanes, end - o);
+        const float* dy = static_cast<const float*>(a.dy) + o;
         F32 sums = simd::zero();
         for (int64_t r = 0; r < a.N; ++r, dy += a.lddy) {
             sums = simd::add(sums, simd::load_first(dy, n));
         }
-        simd::store_first(static_cast<float*>(a.db) + u.row + o, sums, n);
+        simd::store_first(static_cast<float*>(a.db) + o, sums, n);
+    }
+}
+
+void few_outputs_unit(const LinearWeightGradient& a, int64_t unit) {
+    const int64_t width = few_outputs_columns(a), column = unit * width;
+    const int64_t columns = smaller(width, a.I - column);
+    const float* dy = static_cast<const float*>(a.dy);
+    const float* x = static_cast<const float*>(a.x) + column;
+    float* dw = static_cast<float*>(a.dw) + column;
+    if (a.O == 1)
+        narrow_weight_strip<1, kVectorsOfOne>(dy, a.lddy, x, a.ldx, a.N, columns, dw, a.I);
+    if (a.O == 2)
+        narrow_weight_strip<2, kVectorsOfFew>(dy, a.lddy, x, a.ldx, a.N, columns, dw, a.I);
+    if (a.O == 3)
+        narrow_weight_strip<3, kVectorsOfFew>(dy, a.lddy, x, a.ldx, a.N, columns, dw, a.I);
+    if (a.db != nullptr && unit == 0) bias_gradient(a, 0, a.O);
+}
+
+void few_inputs_unit(const LinearWeightGradient& a, int64_t unit) {
+    const Left x = {static_cast<const float*>(a.x), 1, a.ldx};
+    const PackRows dy = {static_cast<const float*>(a.dy), a.lddy, a.N};
+    const StoreTransposed store = {static_cast<float*>(a.dw), a.I};
+    const UnitRange range = tall_units(a.I, a.O).range(unit);
+    tall_unit(range, a.N, x, dy, store);
+    if (a.db != nullptr) bias_gradient(a, range.column, range.columns);
+}
+
+// Adds the rows of a packed block of dy to the sums of a unit's outputs, in ascending order.
+struct BiasSums {
+    float* sums;  // null where no bias is wanted
+    int64_t strips;
+
+    DRYDOCK_INLINE void operator()(const float* left, int64_t depth) const {
+        if (sums == nullptr) return;
+        for (int64_t s = 0; s < strips; ++s, left += kLeftStrip) {
+            F32 sum = simd::load(sums + s * kLanes);
+            for (int64_t d = 0; d < depth; ++d) sum = simd::add(sum, simd::load(left + d * kStrip));
+            simd::store(sums + s * kLanes, sum);
+        }
+    }
+};
+
+void wide_weight_unit(const LinearWeightGradient& a, int64_t unit) {
+    const Left dy = {static_cast<const float*>(a.dy), 1, a.lddy};
+    const PackRows x = {static_cast<const float*>(a.x), a.ldx, a.N};
+    const StoreWeightGradient store = {static_cast<float*>(a.dw), a.I};
+    const UnitRange range = wide_units(a.O, a.I).range(unit);
+    alignas(64) float sums[kWideRows / kStrip * kLanes] = {};
+    const bool bias = a.db != nullptr && range.column == 0;
+    const BiasSums add_bias = {bias ? sums : nullptr, quotient_up(range.rows, kStrip)};
+    wide_unit(range, a.N, dy, x, add_bias, store);
+    if (!bias) return;
+    for (int64_t o = 0; o < range.rows; ++o) {
+        static_cast<float*>(a.db)[range.row + o] = sums[o / kStrip * kLanes + o % kStrip];
     }
 }
 
 void run_weight_gradient(const LinearWeightGradient& a, int64_t first, int64_t last) {
-    const Left dy = {static_cast<const float*>(a.dy), 1, a.lddy};
-    const PackRows x = {static_cast<const float*>(a.x), a.ldx};
-    const StoreWeightGradient store = {static_cast<float*>(a.dw), a.I};
     for (int64_t u = first; u < last; ++u) {
-        const UnitRange range = unit_range(u, a.O, a.I);
-        product_unit(range, a.N, dy, x, store);
-        if (a.db != nullptr && range.column == 0) bias_gradient(a, range);
+        if (few_outputs(a)) {
+            few_outputs_unit(a, u);
+        } else if (few_inputs(a)) {
+            few_inputs_unit(a, u);
+        } else {
+            wide_weight_unit(a, u);
+        }
     }
 }
 
