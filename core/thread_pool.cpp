@@ -1,6 +1,13 @@
 #include "core/thread_pool.h"
 
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <chrono>
+#include <climits>
 #include <string>
 #include <system_error>
 
@@ -17,20 +24,34 @@ void pause() {
 #endif
 }
 
-// Waits for epoch to differ from `seen`: spins for kSpin, then parks.
-std::uint64_t await_change(std::atomic<std::uint64_t>& epoch, std::uint64_t seen) {
+}  // namespace
+
+// Spins for kSpin, then parks. Not std::atomic::wait, which yields the processor before it parks.
+void ThreadPool::Word::wait(std::uint32_t seen) {
     const auto deadline = std::chrono::steady_clock::now() + kSpin;
-    for (int i = 0;; ++i) {
-        const std::uint64_t now = epoch.load(std::memory_order_seq_cst);
-        if (now != seen) return now;
+    for (int i = 0; value.load(std::memory_order_seq_cst) == seen; ++i) {
         pause();
-        if (i % 64 == 63 && std::chrono::steady_clock::now() > deadline) {
-            epoch.wait(seen, std::memory_order_seq_cst);
-        }
+        if (i % 64 != 63 || std::chrono::steady_clock::now() < deadline) continue;
+#if defined(__linux__)
+        // Either this thread sees the new value, or who wrote it sees a parked thread: the system
+        // compares once more before it parks.
+        parked.fetch_add(1, std::memory_order_seq_cst);
+        syscall(SYS_futex, &value, FUTEX_WAIT_PRIVATE, seen, nullptr, nullptr, 0);
+        parked.fetch_sub(1, std::memory_order_seq_cst);
+#else
+        value.wait(seen, std::memory_order_seq_cst);
+#endif
     }
 }
 
-}  // namespace
+void ThreadPool::Word::wake() {
+#if defined(__linux__)
+    if (parked.load(std::memory_order_seq_cst) == 0) return;
+    syscall(SYS_futex, &value, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+#else
+    value.notify_all();
+#endif
+}
 
 ThreadPool::ThreadPool(int threads) {
     try {
@@ -41,14 +62,20 @@ ThreadPool::ThreadPool(int threads) {
         throw Error("[threads] the system gave " + std::to_string(started) + " of " +
                     std::to_string(threads) + " threads; ask for fewer");
     }
+    // What the system does to begin a thread must not fall into the first job.
+    for (;;) {
+        const std::uint32_t started = started_.value.load(std::memory_order_seq_cst);
+        if (started == workers_.size()) return;
+        started_.wait(started);
+    }
 }
 
 ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::stop() {
     stop_.store(true);
-    epoch_.fetch_add(2);
-    epoch_.notify_all();
+    epoch_.value.fetch_add(2);
+    epoch_.wake();
     for (std::thread& worker : workers_) worker.join();
 }
 
@@ -61,14 +88,17 @@ void ThreadPool::take_units() {
 }
 
 void ThreadPool::work() {
-    std::uint64_t seen = 0;
+    started_.value.fetch_add(1, std::memory_order_seq_cst);
+    started_.wake();
+    std::uint32_t seen = 0;
     for (;;) {
-        seen = await_change(epoch_, seen);
+        epoch_.wait(seen);
+        seen = epoch_.value.load(std::memory_order_seq_cst);
         if (stop_.load()) return;
         if (seen % 2 == 0) continue;
-        active_.fetch_add(1, std::memory_order_seq_cst);
-        if (epoch_.load(std::memory_order_seq_cst) == seen) take_units();
-        active_.fetch_sub(1, std::memory_order_seq_cst);
+        active_.value.fetch_add(1, std::memory_order_seq_cst);
+        if (epoch_.value.load(std::memory_order_seq_cst) == seen) take_units();
+        if (active_.value.fetch_sub(1, std::memory_order_seq_cst) == 1) active_.wake();
     }
 }
 
@@ -81,18 +111,16 @@ void ThreadPool::run(std::int64_t units, Function function, const void* context)
     function_ = function;
     context_ = context;
     next_.store(0, std::memory_order_relaxed);
-    epoch_.fetch_add(1, std::memory_order_seq_cst);
-    epoch_.notify_all();
+    epoch_.value.fetch_add(1, std::memory_order_seq_cst);
+    epoch_.wake();
     take_units();
-    epoch_.fetch_add(1, std::memory_order_seq_cst);
-    // Only workers that hold a unit are waited for. They are running or were preempted: yield after
-    // a while so that they get a core when there are fewer cores than threads.
-    for (int i = 0; active_.load(std::memory_order_seq_cst) != 0; ++i) {
-        if (i < 2000) {
-            pause();
-        } else {
-            std::this_thread::yield();
-        }
+    epoch_.value.fetch_add(1, std::memory_order_seq_cst);
+    // Only workers that hold a unit are waited for. They are running or were preempted: when this
+    // thread parks, they get its core where there are fewer cores than threads.
+    for (;;) {
+        const std::uint32_t active = active_.value.load(std::memory_order_seq_cst);
+        if (active == 0) return;
+        active_.wait(active);
     }
 }
 

@@ -30,11 +30,23 @@ class ThreadPool {
     void work();
     void take_units();
 
-    // A job is open while epoch_ is odd. A worker announces itself in active_ and then looks at the
-    // epoch again: either it sees that the job was closed, or the closing caller sees the worker.
-    alignas(64) std::atomic<std::uint64_t> epoch_{0};
+    // A word on which threads wait for another value: they spin for a while, then the system parks
+    // them. The system is called only to park and to wake one that is parked.
+    struct alignas(64) Word {
+        std::atomic<std::uint32_t> value{0};
+        std::atomic<int> parked{0};
+
+        void wait(std::uint32_t seen);
+        void wake();
+    };
+
+    // A job is open while the epoch is odd. A worker announces itself in active_ and then looks at
+    // the epoch again: either it sees that the job was closed, or the closing caller sees the
+    // worker.
+    Word epoch_;
+    Word active_;
+    Word started_;
     alignas(64) std::atomic<std::int64_t> next_{0};
-    alignas(64) std::atomic<int> active_{0};
     std::atomic<bool> stop_{false};
     std::int64_t units_ = 0;
     Function function_ = nullptr;

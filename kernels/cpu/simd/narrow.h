@@ -1,5 +1,5 @@
-// Linear layers with few outputs, kNarrow at most: a tile of the output would leave most lanes idle,
-// and memory is the limit.
+// Linear layers with few outputs, kNarrow at most: a tile of the output would leave most lanes
+// idle, and memory is the limit.
 #pragma once
 
 #include "kernels/cpu/simd/product.h"
@@ -75,8 +75,8 @@ DRYDOCK_INLINE void narrow_input_gradient(const float* dy, int64_t lddy, const f
     }
 }
 
-// R rows of dy^T x from row o of dw on and V vectors of columns from `column` on, of which `columns`
-// exist. Chains run along all N rows.
+// R rows of dy^T x from row o of dw on and V vectors of columns from `column` on, of which
+// `columns` exist. Chains run along all N rows.
 template <int R, int V>
 void narrow_weight_strip(const float* dy, int64_t lddy, const float* x, int64_t ldx, int64_t N,
                          int64_t columns, float* dw, int64_t I) {
