@@ -65,7 +65,10 @@ void check_others(const CpuTable& table, Memory<T>& m) {
     h.beta1_power = h.beta2_power = 1;
     const CpuTable& portable = cpu_table(Isa::portable);
     check_no_allocations(portable.unary, {m.dtype, Unary::tanh, 0, 0, shape, transposed, y});
+    check_no_allocations(table.unary, {m.dtype, Unary::gelu, 0, 0, shape, x, y});
     check_no_allocations(portable.binary, {m.dtype, Binary::mul, shape, x, transposed, y});
+    check_no_allocations(table.binary, {m.dtype, Binary::gelu_gradient, shape, x, x, y});
+    check_no_allocations(table.where, {m.dtype, shape, x, x, x, y});
     check_no_allocations(portable.where, {m.dtype, shape, x, x, transposed, y});
     check_no_allocations(portable.fill, {m.dtype, 1, n, out});
     check_no_allocations(portable.reduce, {m.dtype, Reduction::logsumexp, 1, r, r, in, out});

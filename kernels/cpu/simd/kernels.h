@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/simd.h"
+#include "kernels/api/elementwise.h"
 #include "kernels/api/linear.h"
 #include "kernels/api/losses.h"
 #include "kernels/api/optimizer.h"
@@ -14,6 +15,9 @@ inline namespace DRYDOCK_SIMD_NAMESPACE {
 CpuKernel<LinearForward> linear_forward();
 CpuKernel<LinearInputGradient> linear_input_gradient();
 CpuKernel<LinearWeightGradient> linear_weight_gradient();
+CpuKernel<UnaryMap> unary();
+CpuKernel<BinaryMap> binary();
+CpuKernel<WhereMap> where();
 CpuKernel<ExpectileLoss> expectile_loss();
 CpuKernel<AdamStep> adam_step();
 CpuKernel<Polyak> polyak();

@@ -13,6 +13,9 @@ void take_avx2_kernels(CpuTable& table) {
     table.linear_forward = linear_forward();
     table.linear_input_gradient = linear_input_gradient();
     table.linear_weight_gradient = linear_weight_gradient();
+    table.unary = unary();
+    table.binary = binary();
+    table.where = where();
     table.expectile_loss = expectile_loss();
     table.adam_step = adam_step();
     table.polyak = polyak();
