@@ -77,6 +77,11 @@ void check_others(const CpuTable& table, Memory<T>& m) {
     check_no_allocations(portable.select_row, {m.dtype, r, r, in, &counters, out});
     check_no_allocations(portable.random_fill,
                          {m.dtype, Distribution::normal, 0, 1, 5, &counters, n, out});
+    const CausalAttention attention = {m.dtype, 2, 2, 60, 1000, 900, 1, 1, 0.1, in,
+                                       in,      in, in, out, m.out.data() + n / 2};
+    check_no_allocations(table.causal_attention, attention);
+    check_no_allocations(table.causal_attention_gradient,
+                         {m.dtype, attention, more, m.in.data(), m.in.data() + n / 2});
     check_no_allocations(table.expectile_loss, {m.dtype, 0.7, n, in, out, out + 1});
     check_no_allocations(portable.mse_loss, {m.dtype, n - 1, in, more, out, out + 1});
     check_no_allocations(portable.gaussian_log_prob, {m.dtype, r, 6, in, in, more, out});

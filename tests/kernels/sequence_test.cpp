@@ -45,6 +45,13 @@ constexpr AttentionCase kAttention[] = {
     {1, 1, 1, 1, 1, 0, 1, 0},     {2, 1, 4, 6, 6, 0, 1, 0},   {2, 3, 5, 9, 3, 1, 3, 0},
     {3, 2, 8, 12, 4, 1, 3, 0.25}, {1, 2, 3, 7, 7, 0, 1, 0.5}, {1, 1, 2, 70, 66, 3, 1, 0.1},
 };
+// The edges of vectors and blocks of queries, for what needs no central differences.
+constexpr AttentionCase kLargeAttention[] = {
+    {2, 2, 16, 60, 60, 0, 1, 0.1},  {2, 1, 128, 60, 20, 1, 3, 0.1}, {1, 2, 15, 33, 33, 0, 1, 0},
+    {2, 3, 17, 16, 16, 0, 1, 0.2},  {1, 2, 31, 17, 17, 0, 1, 0},    {1, 2, 33, 65, 65, 0, 1, 0.1},
+    {2, 2, 64, 130, 130, 0, 1, 0},  {1, 1, 65, 200, 66, 2, 3, 0.1}, {2, 1, 24, 129, 128, 1, 1, 0.3},
+    {1, 1, 257, 20, 20, 0, 1, 0.1}, {1, 2, 256, 9, 3, 0, 4, 0},     {1, 1, 40, 1024, 130, 5, 7, 0},
+};
 
 // The operands of a case; the last tokens of sequence 0 and the first of sequence 1 are padding.
 template <class T>
@@ -193,12 +200,26 @@ TEST_CASE("the gradients of layer normalisation in f32 are those of f64") {
 TEST_CASE("causal attention agrees with its oracle") {
     for_each_kernel(&CpuTable::causal_attention, [](auto zero, const auto& kernel) {
         using T = decltype(zero);
-        for (const AttentionCase& c : kAttention) {
+        const auto check = [&](const AttentionCase& c) {
             INFO("T ", c.T, " Q ", c.Q, " H ", c.H, " D ", c.D);
             Attention<T> a(c);
-            run_both_ways(kernel, a.args, a.out, a.log_sum);
+            run_covered(kernel, &CpuTable::causal_attention, a.args, a.out, a.log_sum);
             check_close(a.out, oracle::causal_attention<T>(a.args), 4 * bound_of<T>(c.T + c.D));
-        }
+            check_close(a.log_sum, oracle::attention_log_sum<T>(a.args),
+                        4 * bound_of<T>(c.T + c.D));
+        };
+        for (const AttentionCase& c : kAttention) check(c);
+        for (const AttentionCase& c : kLargeAttention) check(c);
+    });
+}
+
+TEST_CASE("vector attention covers heads up to 256 wide") {
+    for_each_isa([](const CpuTable& table) {
+        const bool vectors =
+            table.causal_attention.run != cpu_table(Isa::portable).causal_attention.run;
+        Attention<float> wide({1, 1, 256, 3, 3, 0, 1, 0}), wider({1, 1, 257, 3, 3, 0, 1, 0});
+        CHECK(table.causal_attention.check(wide.args) == Status::ok);
+        CHECK((table.causal_attention.check(wider.args) == Status::unsupported) == vectors);
     });
 }
 
@@ -219,49 +240,58 @@ TEST_CASE("the gradient of causal attention agrees with central differences") {
 }
 
 TEST_CASE("the gradient of causal attention in f32 is that of f64") {
-    const CpuTable& table = cpu_table(Isa::portable);
-    const AttentionCase c{2, 2, 16, 60, 60, 0, 1, 0.1};
-    Attention<float> a(c);
-    Attention<double> exact(c);
-    for (Index i = 0; i < a.q.size(); ++i) exact.q[i] = double{a.q[i]};
-    for (Index i = 0; i < a.kv.size(); ++i) exact.kv[i] = double{a.kv[i]};
-    for (Index i = 0; i < a.draws.size(); ++i) exact.draws[i] = double{a.draws[i]};
-    const Guarded<float> dout(a.out.size(), 9);
-    Guarded<double> wide(dout.size());
-    for (Index i = 0; i < dout.size(); ++i) wide[i] = double{dout[i]};
-    Guarded<float> dq(a.q.size()), dkv(a.kv.size());
-    Guarded<double> dq64(dq.size()), dkv64(dkv.size());
-    run_both_ways(table.causal_attention, a.args, a.out, a.log_sum);
-    run_both_ways(table.causal_attention, exact.args, exact.out, exact.log_sum);
-    run_both_ways(table.causal_attention_gradient,
-                  CausalAttentionGradient{DType::f32, a.args, dout.data(), dq.data(), dkv.data()},
-                  dq, dkv);
-    run_both_ways(
-        table.causal_attention_gradient,
-        CausalAttentionGradient{DType::f64, exact.args, wide.data(), dq64.data(), dkv64.data()},
-        dq64, dkv64);
-    check_close(dq, listed(dq64), 2e-5);
-    check_close(dkv, listed(dkv64), 2e-5);
+    const CpuTable& portable = cpu_table(Isa::portable);
+    const auto compare = [&](const CpuTable& table, const AttentionCase& c) {
+        INFO("T ", c.T, " Q ", c.Q, " H ", c.H, " D ", c.D);
+        Attention<float> a(c);
+        Attention<double> exact(c);
+        for (Index i = 0; i < a.q.size(); ++i) exact.q[i] = double{a.q[i]};
+        for (Index i = 0; i < a.kv.size(); ++i) exact.kv[i] = double{a.kv[i]};
+        for (Index i = 0; i < a.draws.size(); ++i) exact.draws[i] = double{a.draws[i]};
+        const Guarded<float> dout(a.out.size(), 9);
+        Guarded<double> wide(dout.size());
+        for (Index i = 0; i < dout.size(); ++i) wide[i] = double{dout[i]};
+        Guarded<float> dq(a.q.size()), dkv(a.kv.size());
+        Guarded<double> dq64(dq.size()), dkv64(dkv.size());
+        run_covered(table.causal_attention, &CpuTable::causal_attention, a.args, a.out, a.log_sum);
+        run_both_ways(portable.causal_attention, exact.args, exact.out, exact.log_sum);
+        run_covered(table.causal_attention_gradient, &CpuTable::causal_attention_gradient,
+                    CausalAttentionGradient{DType::f32, a.args, dout.data(), dq.data(), dkv.data()},
+                    dq, dkv);
+        run_both_ways(
+            portable.causal_attention_gradient,
+            CausalAttentionGradient{DType::f64, exact.args, wide.data(), dq64.data(), dkv64.data()},
+            dq64, dkv64);
+        check_close(dq, listed(dq64), 2e-5);
+        check_close(dkv, listed(dkv64), 2e-5);
+    };
+    for_each_isa([&](const CpuTable& table) {
+        for (const AttentionCase& c : kAttention) compare(table, c);
+        for (const AttentionCase& c : kLargeAttention) compare(table, c);
+    });
 }
 
 TEST_CASE("a query that sees no token gives zeros and takes no gradient") {
-    Attention<float> a({1, 1, 4, 3, 3, 0, 1, 0});
-    a.mask[0] = 0;
-    a.mask[1] = a.mask[2] = 1;
-    const CpuTable& table = cpu_table(Isa::portable);
-    run_both_ways(table.causal_attention, a.args, a.out, a.log_sum);
-    const Guarded<float> dout(a.out.size(), 9);
-    Guarded<float> dq(a.q.size()), dkv(a.kv.size());
-    run_both_ways(table.causal_attention_gradient,
-                  CausalAttentionGradient{DType::f32, a.args, dout.data(), dq.data(), dkv.data()},
-                  dq, dkv);
-    for (Index d = 0; d < 4; ++d) {
-        CHECK(a.out[d] == 0);
-        CHECK(dq[d] == 0);
-        CHECK(dkv[d] == 0);      // the key of the padding
-        CHECK(dkv[4 + d] == 0);  // and its value
-    }
-    CHECK(a.out[4] != 0);
+    for_each_isa([](const CpuTable& table) {
+        Attention<float> a({1, 1, 4, 3, 3, 0, 1, 0});
+        a.mask[0] = 0;
+        a.mask[1] = a.mask[2] = 1;
+        run_both_ways(table.causal_attention, a.args, a.out, a.log_sum);
+        const Guarded<float> dout(a.out.size(), 9);
+        Guarded<float> dq(a.q.size()), dkv(a.kv.size());
+        run_both_ways(
+            table.causal_attention_gradient,
+            CausalAttentionGradient{DType::f32, a.args, dout.data(), dq.data(), dkv.data()}, dq,
+            dkv);
+        CHECK(a.log_sum[0] == -std::numeric_limits<float>::infinity());
+        for (Index d = 0; d < 4; ++d) {
+            CHECK(a.out[d] == 0);
+            CHECK(dq[d] == 0);
+            CHECK(dkv[d] == 0);      // the key of the padding
+            CHECK(dkv[4 + d] == 0);  // and its value
+        }
+        CHECK(a.out[4] != 0);
+    });
 }
 
 TEST_CASE("causal attention refuses queries behind the last token and too many tokens") {

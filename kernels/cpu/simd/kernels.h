@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/simd.h"
+#include "kernels/api/attention.h"
 #include "kernels/api/elementwise.h"
 #include "kernels/api/linear.h"
 #include "kernels/api/losses.h"
@@ -19,6 +20,8 @@ CpuKernel<UnaryMap> unary();
 CpuKernel<BinaryMap> binary();
 CpuKernel<WhereMap> where();
 CpuKernel<ExpectileLoss> expectile_loss();
+CpuKernel<CausalAttention> causal_attention();
+CpuKernel<CausalAttentionGradient> causal_attention_gradient();
 CpuKernel<AdamStep> adam_step();
 CpuKernel<Polyak> polyak();
 

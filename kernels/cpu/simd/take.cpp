@@ -17,6 +17,8 @@ void take_avx2_kernels(CpuTable& table) {
     table.binary = binary();
     table.where = where();
     table.expectile_loss = expectile_loss();
+    table.causal_attention = causal_attention();
+    table.causal_attention_gradient = causal_attention_gradient();
     table.adam_step = adam_step();
     table.polyak = polyak();
 }
