@@ -54,7 +54,8 @@ DRYDOCK_INLINE F32 log(F32 x) {
     const I32 above = sub(bits_of(normal), broadcast_int(0x3f3504f3u));
     const F32 exponent = to_float(shift_right_signed(above, 23));
     const F32 n = sub(exponent, select(subnormal, broadcast(23.0f), zero()));
-    const I32 fraction = add(bit_and(above, broadcast_int(0x007fffffu)), broadcast_int(0x3f3504f3u));
+    const I32 fraction =
+        add(bit_and(above, broadcast_int(0x007fffffu)), broadcast_int(0x3f3504f3u));
     const F32 near = log_near_one(sub(float_of(fraction), broadcast(1.0f)));
     // ln 2 in two parts, of which the first has zeros at its end.
     const F32 y = add(fma(n, broadcast(1.42860677e-6f), near), mul(n, broadcast(0.693145752f)));

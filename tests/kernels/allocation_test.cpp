@@ -77,8 +77,8 @@ void check_others(const CpuTable& table, Memory<T>& m) {
     check_no_allocations(portable.select_row, {m.dtype, r, r, in, &counters, out});
     check_no_allocations(portable.random_fill,
                          {m.dtype, Distribution::normal, 0, 1, 5, &counters, n, out});
-    const CausalAttention attention = {m.dtype, 2, 2, 60, 1000, 900, 1, 1, 0.1, in,
-                                       in,      in, in, out, m.out.data() + n / 2};
+    const CausalAttention attention = {
+        m.dtype, 2, 2, 60, 1000, 900, 1, 1, 0.1, in, in, in, in, out, m.out.data() + n / 2};
     check_no_allocations(table.causal_attention, attention);
     check_no_allocations(table.causal_attention_gradient,
                          {m.dtype, attention, more, m.in.data(), m.in.data() + n / 2});

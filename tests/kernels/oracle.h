@@ -354,8 +354,8 @@ Values layer_norm(const LayerNorm& a) {
     return y;
 }
 
-// Of one query: its weights before dropout over all T tokens, and behind them the logarithm of their
-// denominator.
+// Of one query: its weights before dropout over all T tokens, and behind them the logarithm of
+// their denominator.
 template <class T>
 Values attention_weights(const CausalAttention& a, Index b, Index h, Index i) {
     Values p(static_cast<std::size_t>(a.T), 0.0);

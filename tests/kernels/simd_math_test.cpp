@@ -36,8 +36,8 @@ float of(std::uint32_t x) { return std::bit_cast<float>(x); }
 
 // Patterns of bits over the whole range of float, then the values at which functions differ.
 Floats patterns(std::uint32_t stride) {
-    Floats x = {0.0f,  -0.0f,       kInfinity,   -kInfinity, kNan,    1.0f, -1.0f,
-                88.8f, -103.9f,     -104.1f,     8.5f,       8.4999f, 0.625f, 0.62499994f,
+    Floats x = {0.0f,  -0.0f,        kInfinity,    -kInfinity,  kNan,       1.0f,   -1.0f,
+                88.8f, -103.9f,      -104.1f,      8.5f,        8.4999f,    0.625f, 0.62499994f,
                 of(1), of(0x7fffff), of(0x800000), 1.41421354f, 0.70710677f};
     for (std::uint64_t i = 7; i <= 0xffffffffu; i += stride) {
         x.push_back(of(static_cast<std::uint32_t>(i)));
@@ -177,9 +177,8 @@ TEST_CASE("the vectors' logarithms are within their stated errors") {
     }
     fractions.resize(fractions.size() / 64 * 64);
     const double fraction_error =
-        worst_error(VectorFunction::log1p_of_fraction, fractions, [](float x, float y) {
-            return ulps(y, std::log1p(static_cast<double>(x)));
-        });
+        worst_error(VectorFunction::log1p_of_fraction, fractions,
+                    [](float x, float y) { return ulps(y, std::log1p(static_cast<double>(x))); });
     CHECK(fraction_error <= 2.0);
     CHECK(fraction_error > 0.5);
 }

@@ -1,7 +1,7 @@
 // Causal attention, one head of one sequence per unit, with everything that a unit forms on the
-// stack. All products, transposed ones too, are made of strips: a few rows of the result in
-// registers while they run along the depth. The depth and the columns of a strip end where its
-// last query's tokens end.
+// stack. Every product, transposed ones too, takes a panel of the right factor, a few columns side
+// by side, and runs strips of the left one's rows along it in registers. A strip's depth and the
+// panels that it meets end where its last query's tokens end.
 #include "kernels/api/attention.h"
 
 #include "base/simd_math.h"
@@ -17,66 +17,58 @@ using simd::kLanes;
 
 constexpr int64_t kMaxWidth = 256;      // of a head; wider ones are left to the portable kernel
 constexpr int64_t kQueries = 64;        // whose weights are on the stack at a time
-constexpr int64_t kTransposed = 64;     // tokens that are transposed at a time
 constexpr int64_t kStrip = 6;           // rows of a result in registers
-constexpr int64_t kAcross = 2 * kLanes;  // and its columns
+constexpr int64_t kPanel = 2 * kLanes;  // and its columns
 
 DRYDOCK_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 DRYDOCK_INLINE int64_t whole_vectors(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
-// c[r][n] = sum over k < depth of a[r * a_row + k * a_depth] b[k][n], added to c where `add`.
+// c[r][n] = sum over k < depth of a[r * a_row + k * a_depth] panel[k * kPanel + n] for n < columns,
+// at most kPanel; added to c where `add`.
 struct Strip {
     const float* a;
     int64_t a_row, a_depth;
-    const float* b;
-    int64_t ldb;
+    const float* panel;
     float* c;
     int64_t ldc;
     int64_t columns, depth;
     bool add;
 };
 
-// kRows x kVectors vectors of a strip from column n on; the last vector has `last` elements.
-template <int kRows, int kVectors, bool kFull>
-DRYDOCK_INLINE void tile(const Strip& s, int64_t n, int64_t last) {
+template <int kRows, int kVectors>
+DRYDOCK_INLINE void strip_of(const Strip& s) {
+    const int64_t last = s.columns - (kVectors - 1) * kLanes;  // elements of the last vector
     F32 sums[kRows][kVectors];
     for (int r = 0; r < kRows; ++r) {
-        for (int v = 0; v < kVectors; ++v) {
-            const float* c = s.c + r * s.ldc + n + v * kLanes;
-            const int64_t count = v + 1 < kVectors ? kLanes : last;
-            sums[r][v] = s.add ? simd::load_first(c, count) : simd::zero();
-        }
+        for (int v = 0; v < kVectors; ++v) sums[r][v] = simd::zero();
     }
-    const float *a = s.a, *b = s.b + n;
-    for (int64_t k = 0; k < s.depth; ++k, a += s.a_depth, b += s.ldb) {
+    const float *a = s.a, *b = s.panel;
+    for (int64_t k = 0; k < s.depth; ++k, a += s.a_depth, b += kPanel) {
         F32 right[kVectors];
-        for (int v = 0; v + 1 < kVectors; ++v) right[v] = simd::load(b + v * kLanes);
-        const float* end = b + (kVectors - 1) * kLanes;
-        right[kVectors - 1] = kFull ? simd::load(end) : simd::load_first(end, last);
+        for (int v = 0; v < kVectors; ++v) right[v] = simd::load(b + v * kLanes);
         for (int r = 0; r < kRows; ++r) {
             const F32 left = simd::broadcast(a[r * s.a_row]);
             for (int v = 0; v < kVectors; ++v) sums[r][v] = simd::fma(left, right[v], sums[r][v]);
         }
     }
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
         for (int v = 0; v < kVectors; ++v) {
-            const int64_t count = v + 1 < kVectors ? kLanes : last;
-            simd::store_first(s.c + r * s.ldc + n + v * kLanes, sums[r][v], count);
+            float* c = s.c + r * s.ldc + v * kLanes;
+            const int64_t n = v + 1 < kVectors ? kLanes : last;
+            if (s.add) sums[r][v] = simd::add(simd::load_first(c, n), sums[r][v]);
+            simd::store_first(c, sums[r][v], n);
         }
     }
 }
 
 template <int kRows>
 void strip_of(const Strip& s) {
-    int64_t n = 0;
-    for (; n + kAcross <= s.columns; n += kAcross) tile<kRows, 2, true>(s, n, kLanes);
-    const int64_t rest = s.columns - n;
-    if (rest > kLanes) {
-        tile<kRows, 2, false>(s, n, rest - kLanes);
-    } else if (rest == kLanes) {
-        tile<kRows, 1, true>(s, n, kLanes);
-    } else if (rest > 0) {
-        tile<kRows, 1, false>(s, n, rest);
+    if (s.columns > kLanes) {
+        strip_of<kRows, 2>(s);
+    } else {
+        strip_of<kRows, 1>(s);
     }
 }
 
@@ -155,20 +147,40 @@ struct Block {
     int64_t first, n;
 };
 
-// The rows of `from` (tokens, D) from token `first` on become columns of `to`, (D, kTransposed).
-// Tokens that do not exist are zeros.
-void transpose_tokens(const Head& h, const float* from, int64_t first, float* to) {
-    const int64_t tokens = smaller(kTransposed, h.a.T - first);
-    for (int64_t j = 0; j < tokens; j += kLanes) {
-        for (int64_t d = 0; d < h.a.D; d += kLanes) {
-            const int64_t n = smaller(kLanes, h.a.D - d);
+// Columns [column, column + kPanel) of the rows of `from`, those that do not exist as zeros.
+void pack_panel(const float* from, int64_t ld, int64_t rows, int64_t column, int64_t columns,
+                float* panel) {
+    const int64_t left = smaller(kPanel, columns - column), low = smaller(left, kLanes);
+    const float* p = from + column;
+    for (int64_t k = 0; k < rows; ++k, p += ld, panel += kPanel) {
+        simd::store(panel, simd::load_first(p, low));
+        simd::store(panel + kLanes, simd::load_first(p + low, left - low));
+    }
+}
+
+// The first kPanel rows of `from`, `rows` of which exist, become columns of a panel of that depth.
+void pack_transposed(const float* from, int64_t ld, int64_t rows, int64_t depth, float* panel) {
+    for (int64_t j = 0; j < kPanel; j += kLanes) {
+        for (int64_t d = 0; d < depth; d += kLanes) {
+            const int64_t n = smaller(kLanes, depth - d);
             F32 square[kLanes];
-            for (int64_t i = 0; i < kLanes; ++i) {
-                const float* row = from + (first + j + i) * h.ld_kv + d;
-                square[i] = j + i < tokens ? simd::load_first(row, n) : simd::zero();
+            if (n == kLanes && j + kLanes <= rows) {
+#pragma GCC unroll 16
+                for (int64_t i = 0; i < kLanes; ++i) {
+                    square[i] = simd::load(from + (j + i) * ld + d);
+                }
+            } else {
+                for (int64_t i = 0; i < kLanes; ++i) {
+                    const float* row = from + (j + i) * ld + d;
+                    square[i] = j + i < rows ? simd::load_first(row, n) : simd::zero();
+                }
             }
             simd::transpose(square);
-            for (int64_t i = 0; i < n; ++i) simd::store(to + (d + i) * kTransposed + j, square[i]);
+            float* to = panel + d * kPanel + j;
+#pragma GCC unroll 16
+            for (int64_t i = 0; i < kLanes; ++i) {
+                if (i < n) simd::store(to + i * kPanel, square[i]);
+            }
         }
     }
 }
@@ -176,17 +188,16 @@ void transpose_tokens(const Head& h, const float* from, int64_t first, float* to
 // rows[i] = left's row i times the tokens that a query near i sees: scores and their gradients.
 void against_tokens(const Head& h, const Block& block, const float* left, const float* tokens,
                     float* rows) {
-    alignas(64) float columns[kMaxWidth * kTransposed];
+    alignas(64) float panel[kMaxWidth * kPanel];
     const int64_t all = h.seen(block.first + block.n - 1);
-    for (int64_t j = 0; j < all; j += kTransposed) {
-        transpose_tokens(h, tokens, j, columns);
+    for (int64_t j = 0; j < all; j += kPanel) {
+        pack_transposed(tokens + j * h.ld_kv, h.ld_kv, all - j, h.a.D, panel);
         for (int64_t r = 0; r < block.n; r += kStrip) {
             const int64_t count = smaller(kStrip, block.n - r);
             const int64_t seen = h.seen(block.first + r + count - 1) - j;
             if (seen <= 0) continue;
-            multiply({left + (block.first + r) * h.width, h.width, 1, columns, kTransposed,
-                      rows + r * h.ld + j, h.ld, smaller(kTransposed, whole_vectors(seen)), h.a.D,
-                      false},
+            multiply({left + (block.first + r) * h.width, h.width, 1, panel, rows + r * h.ld + j,
+                      h.ld, smaller(kPanel, whole_vectors(seen)), h.a.D, false},
                      count);
         }
     }
@@ -195,25 +206,36 @@ void against_tokens(const Head& h, const Block& block, const float* left, const 
 // to[i] = the tokens (T, D) weighted by row i.
 void weigh_tokens(const Head& h, const Block& block, const float* rows, const float* tokens,
                   float* to) {
-    for (int64_t r = 0; r < block.n; r += kStrip) {
-        const int64_t count = smaller(kStrip, block.n - r);
-        multiply({rows + r * h.ld, h.ld, 1, tokens, h.ld_kv, to + (block.first + r) * h.width,
-                  h.width, h.a.D, h.seen(block.first + r + count - 1), false},
-                 count);
+    alignas(64) float panel[kMaxAttentionTokens * kPanel];
+    const int64_t all = h.seen(block.first + block.n - 1);
+    for (int64_t column = 0; column < h.a.D; column += kPanel) {
+        pack_panel(tokens, h.ld_kv, all, column, h.a.D, panel);
+        for (int64_t r = 0; r < block.n; r += kStrip) {
+            const int64_t count = smaller(kStrip, block.n - r);
+            multiply({rows + r * h.ld, h.ld, 1, panel, to + (block.first + r) * h.width + column,
+                      h.width, smaller(kPanel, h.a.D - column), h.seen(block.first + r + count - 1),
+                      false},
+                     count);
+        }
     }
 }
 
 // to (T, D) = the block's rows, transposed, times `queries` (Q, D); added behind the first block.
 void weigh_queries(const Head& h, const Block& block, const float* rows, const float* queries,
                    float* to) {
+    alignas(64) float panel[kQueries * kPanel];
     const bool add = block.first > 0;
     const int64_t tokens = add ? h.seen(block.first + block.n - 1) : h.a.T;
-    for (int64_t j = 0; j < tokens; j += kStrip) {
-        const int64_t before = h.first_query(j) - block.first;
-        const int64_t skip = smaller(before < 0 ? 0 : before, block.n);
-        multiply({rows + skip * h.ld + j, 1, h.ld, queries + (block.first + skip) * h.width,
-                  h.width, to + j * h.ld_kv, h.ld_kv, h.a.D, block.n - skip, add},
-                 smaller(kStrip, tokens - j));
+    for (int64_t column = 0; column < h.a.D; column += kPanel) {
+        pack_panel(queries + block.first * h.width, h.width, block.n, column, h.a.D, panel);
+        for (int64_t j = 0; j < tokens; j += kStrip) {
+            const int64_t before = h.first_query(j) - block.first;
+            const int64_t skip = smaller(before < 0 ? 0 : before, block.n);
+            multiply(
+                {rows + skip * h.ld + j, 1, h.ld, panel + skip * kPanel, to + j * h.ld_kv + column,
+                 h.ld_kv, smaller(kPanel, h.a.D - column), block.n - skip, add},
+                smaller(kStrip, tokens - j));
+        }
     }
 }
 
@@ -305,8 +327,8 @@ DRYDOCK_INLINE void score_gradient_row(const Head& h, const float* dout, int64_t
         const F32 p = simd::exp(simd::sub(score, log_sum)), kept = h.dropout(i, j);
         const F32 slope = simd::sub(simd::mul(simd::load(slopes + j), kept), level);
         simd::store(weights + j, simd::select(unseen, simd::zero(), simd::mul(p, kept)));
-        simd::store(slopes + j, simd::select(unseen, simd::zero(),
-                                             simd::mul(simd::mul(p, slope), scale)));
+        simd::store(slopes + j,
+                    simd::select(unseen, simd::zero(), simd::mul(simd::mul(p, slope), scale)));
     }
     clear_behind(h, i, weights);
     clear_behind(h, i, slopes);

@@ -153,8 +153,8 @@ void map_unary(const UnaryMap& m, int64_t first, int64_t last) {
     const UnaryOp<kOp> op(m);
     float* y = static_cast<float*>(m.y.data);
     walk.for_runs(
-        first * kBlock, end_of(m, last),
-        [&](const int64_t* at, int64_t n) __attribute__((always_inline)) {
+        first * kBlock,
+        end_of(m, last), [&](const int64_t* at, int64_t n) __attribute__((always_inline)) {
             map_run(op, n, y + at[1], Source(m.x.data, at[0], walk.stride(0)));
         });
 }
@@ -164,8 +164,8 @@ void map_binary(const BinaryMap& m, int64_t first, int64_t last) {
     const Walk<3> walk = walk_of(m);
     float* y = static_cast<float*>(m.y.data);
     walk.for_runs(
-        first * kBlock, end_of(m, last),
-        [&](const int64_t* at, int64_t n) __attribute__((always_inline)) {
+        first * kBlock,
+        end_of(m, last), [&](const int64_t* at, int64_t n) __attribute__((always_inline)) {
             map_run(BinaryOp<kOp>(), n, y + at[2], Source(m.a.data, at[0], walk.stride(0)),
                     Source(m.b.data, at[1], walk.stride(1)));
         });
@@ -248,8 +248,8 @@ void run_where(const WhereMap& m, int64_t first, int64_t last) {
     const Walk<4> walk = walk_of(m);
     float* y = static_cast<float*>(m.y.data);
     walk.for_runs(
-        first * kBlock, end_of(m, last),
-        [&](const int64_t* at, int64_t n) __attribute__((always_inline)) {
+        first * kBlock,
+        end_of(m, last), [&](const int64_t* at, int64_t n) __attribute__((always_inline)) {
             map_run(WhereOp(), n, y + at[3], Source(m.condition.data, at[0], walk.stride(0)),
                     Source(m.a.data, at[1], walk.stride(1)),
                     Source(m.b.data, at[2], walk.stride(2)));
