@@ -60,6 +60,8 @@ DRYDOCK_INLINE F32 negate(F32 a) { return _mm256_xor_ps(a, broadcast(-0.0f)); }
 // False where either is NaN.
 DRYDOCK_INLINE Mask greater_equal(F32 a, F32 b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
 DRYDOCK_INLINE Mask equal(F32 a, F32 b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+// The first n lanes, 0 <= n <= kLanes.
+DRYDOCK_INLINE Mask first(int64_t n) { return _mm256_castsi256_ps(first_lanes(n)); }
 DRYDOCK_INLINE Mask both(Mask a, Mask b) { return _mm256_and_ps(a, b); }
 
 DRYDOCK_INLINE I32 broadcast_int(uint32_t x) { return _mm256_set1_epi32(static_cast<int>(x)); }

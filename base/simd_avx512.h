@@ -50,6 +50,7 @@ DRYDOCK_INLINE F32 absolute(F32 a) { return _mm512_andnot_ps(broadcast(-0.0f), a
 DRYDOCK_INLINE F32 negate(F32 a) { return _mm512_xor_ps(a, broadcast(-0.0f)); }
 DRYDOCK_INLINE Mask greater_equal(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
 DRYDOCK_INLINE Mask equal(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+DRYDOCK_INLINE Mask first(int64_t n) { return first_lanes(n); }
 DRYDOCK_INLINE Mask both(Mask a, Mask b) { return static_cast<Mask>(a & b); }
 
 DRYDOCK_INLINE I32 broadcast_int(uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }

@@ -99,6 +99,11 @@ DRYDOCK_INLINE Mask equal(F32 a, F32 b) {
     for (int i = 0; i < kLanes; ++i) m.lane[i] = a.lane[i] == b.lane[i];
     return m;
 }
+DRYDOCK_INLINE Mask first(int64_t n) {
+    Mask m;
+    for (int i = 0; i < kLanes; ++i) m.lane[i] = i < n;
+    return m;
+}
 DRYDOCK_INLINE Mask both(Mask a, Mask b) {
     Mask m;
     for (int i = 0; i < kLanes; ++i) m.lane[i] = a.lane[i] && b.lane[i];

@@ -82,6 +82,14 @@ void check_others(const CpuTable& table, Memory<T>& m) {
     check_no_allocations(table.causal_attention, attention);
     check_no_allocations(table.causal_attention_gradient,
                          {m.dtype, attention, more, m.in.data(), m.in.data() + n / 2});
+    check_no_allocations(table.random_fill,
+                         {m.dtype, Distribution::uniform, 0, 1, 5, &counters, n, out});
+    T* const tail = m.out.data() + n - 2 * r;
+    check_no_allocations(table.layer_norm, {m.dtype, 1e-5, r, r - 2, in, in, more, out, tail});
+    check_no_allocations(table.layer_norm_input_gradient,
+                         {m.dtype, r, r - 2, in, more, in, tail, out});
+    check_no_allocations(table.layer_norm_weight_gradient,
+                         {m.dtype, r, r - 2, in, more, tail, out, m.out.data() + r});
     check_no_allocations(table.expectile_loss, {m.dtype, 0.7, n, in, out, out + 1});
     check_no_allocations(portable.mse_loss, {m.dtype, n - 1, in, more, out, out + 1});
     check_no_allocations(portable.gaussian_log_prob, {m.dtype, r, 6, in, in, more, out});

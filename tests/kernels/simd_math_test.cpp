@@ -132,15 +132,17 @@ TEST_CASE("functions across lanes of every page do what they say") {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 37 % 101) - 50;
     for (const MapPage& page : map_pages()) {
         CAPTURE(page.name);
-        Floats numbers(128), largest(128), woven(128);
+        Floats numbers(128), largest(128), woven(128), head(128);
         const auto run = [&](VectorFunction f, Floats& out) {
             return page.map(f, x.data(), x.data(), out.data(), 128);
         };
         run(VectorFunction::lane_numbers, numbers);
         run(VectorFunction::largest, largest);
+        run(VectorFunction::first, head);
         const auto lanes = static_cast<std::size_t>(run(VectorFunction::interleave, woven));
         for (std::size_t i = 0; i < 128; ++i) {
             CHECK(numbers[i] == static_cast<float>(i % lanes + 3));
+            CHECK(head[i] == (i % lanes < 3 ? 1.0f : 0.0f));
             const auto first = x.begin() + static_cast<Index>(i / lanes * lanes);
             CHECK(largest[i] == *std::max_element(first, first + static_cast<Index>(lanes)));
             const std::size_t block = i / (4 * lanes) * 4 * lanes, k = i % 4;

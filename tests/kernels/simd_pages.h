@@ -26,7 +26,8 @@ enum class VectorFunction {
     negate,
     greater_equal,
     equal,
-    both,  // a > 0 and b > 0
+    both,   // a > 0 and b > 0
+    first,  // lanes, three of them
     add_int,
     sub_int,
     bit_and,
