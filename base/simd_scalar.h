@@ -17,6 +17,9 @@ struct F32 {
 struct Mask {
     bool lane[kLanes];
 };
+struct I32 {
+    uint32_t lane[kLanes];
+};
 
 // What each function does is said on the page above.
 
@@ -70,9 +73,125 @@ DRYDOCK_INLINE F32 select(Mask m, F32 yes, F32 no) {
     for (int i = 0; i < kLanes; ++i) no.lane[i] = m.lane[i] ? yes.lane[i] : no.lane[i];
     return no;
 }
+
+DRYDOCK_INLINE F32 min(F32 a, F32 b) {
+    F32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i];
+    return v;
+}
+DRYDOCK_INLINE F32 absolute(F32 a) {
+    F32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = __builtin_fabsf(a.lane[i]);
+    return v;
+}
+DRYDOCK_INLINE F32 negate(F32 a) {
+    F32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = -a.lane[i];
+    return v;
+}
+DRYDOCK_INLINE Mask greater_equal(F32 a, F32 b) {
+    Mask m;
+    for (int i = 0; i < kLanes; ++i) m.lane[i] = a.lane[i] >= b.lane[i];
+    return m;
+}
+DRYDOCK_INLINE Mask equal(F32 a, F32 b) {
+    Mask m;
+    for (int i = 0; i < kLanes; ++i) m.lane[i] = a.lane[i] == b.lane[i];
+    return m;
+}
+DRYDOCK_INLINE Mask first(int64_t n) {
+    Mask m;
+    for (int i = 0; i < kLanes; ++i) m.lane[i] = i < n;
+    return m;
+}
+DRYDOCK_INLINE Mask both(Mask a, Mask b) {
+    Mask m;
+    for (int i = 0; i < kLanes; ++i) m.lane[i] = a.lane[i] && b.lane[i];
+    return m;
+}
+
+DRYDOCK_INLINE I32 broadcast_int(uint32_t x) { return {{x, x, x, x, x, x, x, x}}; }
+DRYDOCK_INLINE I32 lane_numbers() { return {{0, 1, 2, 3, 4, 5, 6, 7}}; }
+DRYDOCK_INLINE I32 bits_of(F32 a) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = __builtin_bit_cast(uint32_t, a.lane[i]);
+    return v;
+}
+DRYDOCK_INLINE F32 float_of(I32 a) {
+    F32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = __builtin_bit_cast(float, a.lane[i]);
+    return v;
+}
+DRYDOCK_INLINE F32 to_float(I32 a) {
+    F32 v;
+    for (int i = 0; i < kLanes; ++i)
+        v.lane[i] = static_cast<float>(static_cast<int32_t>(a.lane[i]));
+    return v;
+}
+DRYDOCK_INLINE I32 add(I32 a, I32 b) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = a.lane[i] + b.lane[i];
+    return v;
+}
+DRYDOCK_INLINE I32 sub(I32 a, I32 b) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = a.lane[i] - b.lane[i];
+    return v;
+}
+DRYDOCK_INLINE I32 bit_and(I32 a, I32 b) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = a.lane[i] & b.lane[i];
+    return v;
+}
+DRYDOCK_INLINE I32 bit_xor(I32 a, I32 b) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = a.lane[i] ^ b.lane[i];
+    return v;
+}
+DRYDOCK_INLINE I32 shift_left(I32 a, int bits) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = a.lane[i] << bits;
+    return v;
+}
+DRYDOCK_INLINE I32 shift_right(I32 a, int bits) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = a.lane[i] >> bits;
+    return v;
+}
+DRYDOCK_INLINE I32 shift_right_signed(I32 a, int bits) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i)
+        v.lane[i] = static_cast<uint32_t>(static_cast<int32_t>(a.lane[i]) >> bits);
+    return v;
+}
+struct Product {
+    I32 high, low;
+};
+DRYDOCK_INLINE Product multiply_full(I32 a, I32 b) {
+    Product p;
+    for (int i = 0; i < kLanes; ++i) {
+        const uint64_t whole = uint64_t{a.lane[i]} * b.lane[i];
+        p.high.lane[i] = static_cast<uint32_t>(whole >> 32);
+        p.low.lane[i] = static_cast<uint32_t>(whole);
+    }
+    return p;
+}
 DRYDOCK_INLINE float sum(F32 v) {
     const float* l = v.lane;
     return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+}
+DRYDOCK_INLINE float largest(F32 v) {
+    float lane[kLanes];
+    for (int i = 0; i < kLanes; ++i) lane[i] = v.lane[i];
+    for (int n = kLanes / 2; n > 0; n /= 2) {
+        for (int i = 0; i < n; ++i) lane[i] = lane[i] > lane[i + n] ? lane[i] : lane[i + n];
+    }
+    return lane[0];
+}
+DRYDOCK_INLINE void interleave(F32 (&v)[4]) {
+    F32 all[4];
+    for (int k = 0; k < 4 * kLanes; ++k) all[k / kLanes].lane[k % kLanes] = v[k % 4].lane[k / 4];
+    for (int k = 0; k < 4; ++k) v[k] = all[k];
 }
 DRYDOCK_INLINE void transpose(F32 (&v)[kLanes]) {
     for (int i = 0; i < kLanes; ++i) {

@@ -65,7 +65,10 @@ void check_others(const CpuTable& table, Memory<T>& m) {
     h.beta1_power = h.beta2_power = 1;
     const CpuTable& portable = cpu_table(Isa::portable);
     check_no_allocations(portable.unary, {m.dtype, Unary::tanh, 0, 0, shape, transposed, y});
+    check_no_allocations(table.unary, {m.dtype, Unary::gelu, 0, 0, shape, x, y});
     check_no_allocations(portable.binary, {m.dtype, Binary::mul, shape, x, transposed, y});
+    check_no_allocations(table.binary, {m.dtype, Binary::gelu_gradient, shape, x, x, y});
+    check_no_allocations(table.where, {m.dtype, shape, x, x, x, y});
     check_no_allocations(portable.where, {m.dtype, shape, x, x, transposed, y});
     check_no_allocations(portable.fill, {m.dtype, 1, n, out});
     check_no_allocations(portable.reduce, {m.dtype, Reduction::logsumexp, 1, r, r, in, out});
@@ -74,6 +77,19 @@ void check_others(const CpuTable& table, Memory<T>& m) {
     check_no_allocations(portable.select_row, {m.dtype, r, r, in, &counters, out});
     check_no_allocations(portable.random_fill,
                          {m.dtype, Distribution::normal, 0, 1, 5, &counters, n, out});
+    const CausalAttention attention = {
+        m.dtype, 2, 2, 60, 1000, 900, 1, 1, 0.1, in, in, in, in, out, m.out.data() + n / 2};
+    check_no_allocations(table.causal_attention, attention);
+    check_no_allocations(table.causal_attention_gradient,
+                         {m.dtype, attention, more, m.in.data(), m.in.data() + n / 2});
+    check_no_allocations(table.random_fill,
+                         {m.dtype, Distribution::uniform, 0, 1, 5, &counters, n, out});
+    T* const tail = m.out.data() + n - 2 * r;
+    check_no_allocations(table.layer_norm, {m.dtype, 1e-5, r, r - 2, in, in, more, out, tail});
+    check_no_allocations(table.layer_norm_input_gradient,
+                         {m.dtype, r, r - 2, in, more, in, tail, out});
+    check_no_allocations(table.layer_norm_weight_gradient,
+                         {m.dtype, r, r - 2, in, more, tail, out, m.out.data() + r});
     check_no_allocations(table.expectile_loss, {m.dtype, 0.7, n, in, out, out + 1});
     check_no_allocations(portable.mse_loss, {m.dtype, n - 1, in, more, out, out + 1});
     check_no_allocations(portable.gaussian_log_prob, {m.dtype, r, 6, in, in, more, out});

@@ -89,6 +89,16 @@ void run_both_ways(const CpuKernel<Args>& kernel, const Args& args, Guarded<T>&.
     CHECK_MESSAGE((written.intact() && ...), "written outside the array");
 }
 
+// As run_both_ways with the kernel or, where it does not cover the arguments, with the portable
+// one, as the engine does. Returns whether the kernel took them.
+template <class Args, class... T>
+bool run_covered(const CpuKernel<Args>& kernel, CpuKernel<Args> CpuTable::*field, const Args& args,
+                 Guarded<T>&... written) {
+    const bool taken = kernel.check(args) != Status::unsupported;
+    run_both_ways(taken ? kernel : cpu_table(Isa::portable).*field, args, written...);
+    return taken;
+}
+
 // |got - want| <= bound max(1, |want|), and the same NaN or infinity.
 template <class T>
 bool close(T got, double want, double bound) {

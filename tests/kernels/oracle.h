@@ -354,7 +354,8 @@ Values layer_norm(const LayerNorm& a) {
     return y;
 }
 
-// Of one query: its weights before dropout over all T tokens.
+// Of one query: its weights before dropout over all T tokens, and behind them the logarithm of
+// their denominator.
 template <class T>
 Values attention_weights(const CausalAttention& a, Index b, Index h, Index i) {
     Values p(static_cast<std::size_t>(a.T), 0.0);
@@ -370,7 +371,17 @@ Values attention_weights(const CausalAttention& a, Index b, Index h, Index i) {
         sum += p[static_cast<std::size_t>(j)];
     }
     for (double& x : p) x = sum > 0 ? x / sum : 0;
+    p.push_back(std::log(sum));
     return p;
+}
+
+template <class T>
+Values attention_log_sum(const CausalAttention& a) {
+    Values out;
+    for (Index k = 0; k < a.B * a.H * a.Q; ++k) {
+        out.push_back(attention_weights<T>(a, k / a.Q / a.H, k / a.Q % a.H, k % a.Q).back());
+    }
+    return out;
 }
 
 template <class T>

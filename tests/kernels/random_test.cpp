@@ -16,6 +16,14 @@ Guarded<T> filled(Distribution d, const Counters& counters, Index n) {
     Guarded<T> out(n);
     const RandomFill args = {dtype_of<T>(), d, -2, 6, kStream, &counters, n, out.data()};
     run_both_ways(cpu_table(Isa::portable).random_fill, args, out);
+    for_each_isa([&](const CpuTable& table) {
+        Guarded<T> again(n);
+        RandomFill other = args;
+        other.out = again.data();
+        const bool taken = run_covered(table.random_fill, &CpuTable::random_fill, other, again);
+        CHECK((taken || !std::is_same_v<T, float> || d != Distribution::uniform));
+        CHECK(same_bits(again, out));
+    });
     return out;
 }
 
@@ -38,6 +46,16 @@ TEST_CASE("random fills are the draws of their stream") {
         wrong += rows[i] != static_cast<Index>(random_index(42, kStream, 7, e, 1'000'003));
     }
     CHECK(wrong == 0);
+}
+
+TEST_CASE("uniforms of any number and a step of two words") {
+    const Counters counters = {(Index{5} << 32) + 3, 42, 9};
+    for (Index n : {1, 2, 3, 4, 31, 32, 33, 63, 64, 65, 8191, 8193}) {
+        const auto u = filled<float>(Distribution::uniform, counters, n);
+        const float want = uniform_f32(42, kStream, (std::uint64_t{5} << 32) + 3,
+                                       static_cast<std::uint64_t>(n - 1));
+        CHECK(u[n - 1] == -2 + 8 * want);
+    }
 }
 
 TEST_CASE("random fills keep to their ranges and moments") {

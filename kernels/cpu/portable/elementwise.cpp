@@ -9,11 +9,10 @@
 
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/portable/support.h"
+#include "kernels/cpu/walk.h"
 
 namespace drydock::kernels::portable {
 namespace {
-
-std::int64_t elements(const MapShape& s) { return s.dims[0] * s.dims[1] * s.dims[2] * s.dims[3]; }
 
 bool valid_shape(const MapShape& s) {
     return std::all_of(s.dims, s.dims + kMaxRank, [](std::int64_t d) { return d >= 0; });
@@ -26,66 +25,6 @@ bool valid_result(const MapShape& s, const Result& y) {
     }
     return valid_shape(s);
 }
-
-// A map over K operands (the output is one of them) with dimensions merged where all strides allow.
-template <int K>
-struct Walk {
-    int rank = 0;
-    std::int64_t dims[kMaxRank] = {1};
-    std::int64_t strides[K][kMaxRank] = {};
-
-    Walk(const MapShape& shape, const std::int64_t* const (&operands)[K]) {
-        for (int d = 0; d < kMaxRank; ++d) {
-            if (shape.dims[d] == 1) continue;
-            const bool merge = rank > 0 && merges(shape.dims[d], operands, d);
-            if (!merge) ++rank;
-            dims[rank - 1] = merge ? dims[rank - 1] * shape.dims[d] : shape.dims[d];
-            for (int k = 0; k < K; ++k) strides[k][rank - 1] = operands[k][d];
-        }
-        rank = std::max(rank, 1);
-    }
-
-    bool merges(std::int64_t size, const std::int64_t* const (&operands)[K], int d) const {
-        for (int k = 0; k < K; ++k) {
-            if (strides[k][rank - 1] != size * operands[k][d]) return false;
-        }
-        return true;
-    }
-
-    // Calls body(offsets, count) for each run of the innermost dimension within the elements
-    // [first, last) of the flattened map.
-    template <class F>
-    void for_runs(Range range, F body) const {
-        if (range.first >= range.last) return;
-        std::int64_t at[kMaxRank], offsets[K] = {};
-        std::int64_t rest = range.first;
-        for (int d = rank - 1; d >= 0; --d) {
-            at[d] = rest % dims[d];
-            rest /= dims[d];
-            for (int k = 0; k < K; ++k) offsets[k] += at[d] * strides[k][d];
-        }
-        for (std::int64_t i = range.first; i < range.last;) {
-            const std::int64_t count = std::min(dims[rank - 1] - at[rank - 1], range.last - i);
-            body(offsets, count);
-            i += count;
-            advance(at, offsets, count);
-        }
-    }
-
-    // Moves `count` elements along the innermost dimension, at most to its end, and carries.
-    void advance(std::int64_t (&at)[kMaxRank], std::int64_t (&offsets)[K],
-                 std::int64_t count) const {
-        for (int d = rank - 1; d >= 0; --d, count = 1) {
-            at[d] += count;
-            for (int k = 0; k < K; ++k) offsets[k] += count * strides[k][d];
-            if (at[d] < dims[d]) return;
-            for (int k = 0; k < K; ++k) offsets[k] -= at[d] * strides[k][d];
-            at[d] = 0;
-        }
-    }
-
-    std::int64_t stride(int k) const { return strides[k][rank - 1]; }
-};
 
 // The loops over one run. Contiguous runs have their own so that the compiler vectorises them.
 template <class T, class F>
@@ -115,7 +54,7 @@ void map_run(F f, std::int64_t n, const T* a, std::int64_t sa, const T* b, std::
 
 template <class Args>
 std::int64_t map_units(const Args& m) {
-    return ceil_div(elements(m.shape), kBlock);
+    return ceil_div(elements_of(m.shape), kBlock);
 }
 
 template <class T>
@@ -197,6 +136,13 @@ void with_unary(Unary op, T p, T q, Map map) {
     }
 }
 
+// As Walk::for_runs, over the elements of a unit.
+template <int K, class F>
+void for_unit_runs(const Walk<K>& walk, std::int64_t unit, const MapShape& shape, F body) {
+    const Range r = block_range(unit, kBlock, elements_of(shape));
+    walk.for_runs(r.first, r.last, body);
+}
+
 template <class T>
 void unary_unit(const UnaryMap& m, std::int64_t unit) {
     const Walk<2> walk(m.shape, {m.x.strides, m.y.strides});
@@ -212,7 +158,7 @@ void unary_unit(const UnaryMap& m, std::int64_t unit) {
             with_unary<T>(m.op, static_cast<T>(m.p), static_cast<T>(m.q), map);
         }
     };
-    walk.for_runs(block_range(unit, kBlock, elements(m.shape)), run);
+    for_unit_runs(walk, unit, m.shape, run);
 }
 
 void run_unary(const UnaryMap& m, std::int64_t first, std::int64_t last) {
@@ -267,7 +213,7 @@ void binary_unit(const BinaryMap& m, std::int64_t unit) {
                     walk.stride(2));
         });
     };
-    walk.for_runs(block_range(unit, kBlock, elements(m.shape)), run);
+    for_unit_runs(walk, unit, m.shape, run);
 }
 
 Status check_where(const WhereMap& m) {
@@ -280,15 +226,14 @@ void where_unit(const WhereMap& m, std::int64_t unit) {
     const T* condition = static_cast<const T*>(m.condition.data);
     const T *a = static_cast<const T*>(m.a.data), *b = static_cast<const T*>(m.b.data);
     T* y = static_cast<T*>(m.y.data);
-    walk.for_runs(block_range(unit, kBlock, elements(m.shape)),
-                  [&](const std::int64_t* at, std::int64_t n) {
-                      for (std::int64_t i = 0; i < n; ++i) {
-                          const T c = condition[at[0] + i * walk.stride(0)];
-                          const T va = a[at[1] + i * walk.stride(1)];
-                          const T vb = b[at[2] + i * walk.stride(2)];
-                          y[at[3] + i * walk.stride(3)] = c != 0 ? va : vb;
-                      }
-                  });
+    for_unit_runs(walk, unit, m.shape, [&](const std::int64_t* at, std::int64_t n) {
+        for (std::int64_t i = 0; i < n; ++i) {
+            const T c = condition[at[0] + i * walk.stride(0)];
+            const T va = a[at[1] + i * walk.stride(1)];
+            const T vb = b[at[2] + i * walk.stride(2)];
+            y[at[3] + i * walk.stride(3)] = c != 0 ? va : vb;
+        }
+    });
 }
 
 Status check_fill(const Fill& f) { return valid(is_float(f.dtype) && f.n >= 0); }

@@ -3,9 +3,13 @@
 #pragma once
 
 #include "base/simd.h"
+#include "kernels/api/attention.h"
+#include "kernels/api/elementwise.h"
 #include "kernels/api/linear.h"
 #include "kernels/api/losses.h"
+#include "kernels/api/normalization.h"
 #include "kernels/api/optimizer.h"
+#include "kernels/api/random.h"
 
 namespace drydock::kernels {
 
@@ -14,7 +18,16 @@ inline namespace DRYDOCK_SIMD_NAMESPACE {
 CpuKernel<LinearForward> linear_forward();
 CpuKernel<LinearInputGradient> linear_input_gradient();
 CpuKernel<LinearWeightGradient> linear_weight_gradient();
+CpuKernel<UnaryMap> unary();
+CpuKernel<BinaryMap> binary();
+CpuKernel<WhereMap> where();
+CpuKernel<RandomFill> random_fill();
 CpuKernel<ExpectileLoss> expectile_loss();
+CpuKernel<LayerNorm> layer_norm();
+CpuKernel<LayerNormInputGradient> layer_norm_input_gradient();
+CpuKernel<LayerNormWeightGradient> layer_norm_weight_gradient();
+CpuKernel<CausalAttention> causal_attention();
+CpuKernel<CausalAttentionGradient> causal_attention_gradient();
 CpuKernel<AdamStep> adam_step();
 CpuKernel<Polyak> polyak();
 

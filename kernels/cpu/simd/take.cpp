@@ -13,7 +13,16 @@ void take_avx2_kernels(CpuTable& table) {
     table.linear_forward = linear_forward();
     table.linear_input_gradient = linear_input_gradient();
     table.linear_weight_gradient = linear_weight_gradient();
+    table.unary = unary();
+    table.binary = binary();
+    table.where = where();
+    table.random_fill = random_fill();
     table.expectile_loss = expectile_loss();
+    table.layer_norm = layer_norm();
+    table.layer_norm_input_gradient = layer_norm_input_gradient();
+    table.layer_norm_weight_gradient = layer_norm_weight_gradient();
+    table.causal_attention = causal_attention();
+    table.causal_attention_gradient = causal_attention_gradient();
     table.adam_step = adam_step();
     table.polyak = polyak();
 }

@@ -1,0 +1,2 @@
+#define MAP avx512_map
+#include "tests/kernels/simd_map.inc"
