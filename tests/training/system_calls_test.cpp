@@ -29,8 +29,10 @@ bool forbid_system_calls() {
     const sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        kAllowed(__NR_futex), allow,
-        kAllowed(__NR_exit_group), allow,
+        kAllowed(__NR_futex),
+        allow,
+        kAllowed(__NR_exit_group),
+        allow,
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
     };
     const sock_fprog filter{sizeof program / sizeof *program, program};

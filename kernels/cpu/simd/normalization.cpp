@@ -93,8 +93,8 @@ DRYDOCK_INLINE void forward_row(const LayerNorm& a, int64_t row) {
     const float inverse = static_cast<float>(1.0 / deviation);
     for (int64_t i = 0; i < a.D; i += kLanes) {
         const int64_t n = smaller(kLanes, a.D - i);
-        const F32 h = simd::mul(simd::sub(simd::load_first(x + i, n), middle),
-                                simd::broadcast(inverse));
+        const F32 h =
+            simd::mul(simd::sub(simd::load_first(x + i, n), middle), simd::broadcast(inverse));
         const F32 scaled = simd::mul(h, simd::load_first(w + i, n));
         simd::store_first(y + i, simd::add(scaled, simd::load_first(b + i, n)), n);
     }

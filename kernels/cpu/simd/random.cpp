@@ -15,9 +15,9 @@ using simd::F32;
 using simd::I32;
 using simd::kLanes;
 
-constexpr int64_t kWords = 4;                    // of a block
-constexpr int64_t kStride = kWords * kLanes;     // draws that are made together
-constexpr int64_t kUnit = 8192;                  // draws of a unit, a multiple of kStride
+constexpr int64_t kWords = 4;                      // of a block
+constexpr int64_t kStride = kWords * kLanes;       // draws that are made together
+constexpr int64_t kUnit = 8192;                    // draws of a unit, a multiple of kStride
 constexpr int64_t kMostBlocks = int64_t{1} << 32;  // whose number is one word
 
 struct Words {
@@ -67,7 +67,8 @@ void run(const RandomFill& r, int64_t first, int64_t last) {
         simd::interleave(draws);
         for (int k = 0; k < kWords; ++k) {
             const int64_t at = i + k * kLanes;
-            if (at < end) simd::store_first(out + at, draws[k], end - at < kLanes ? end - at : kLanes);
+            if (at < end)
+                simd::store_first(out + at, draws[k], end - at < kLanes ? end - at : kLanes);
         }
     }
 }
