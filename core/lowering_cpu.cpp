@@ -119,13 +119,19 @@ void CpuLowering::products() {
                         in_data(0), ld(in(0)), in_data(1), ld(in(1)), out_data(), ld(out())});
             break;
         }
-        case Op::linear:
-            emit(&CpuTable::linear_forward,
-                 LinearForward{dtype, activation, in(0).shape[0], in(0).shape[1], out().shape[1],
-                               in_data(0), ld(in(0)), in_data(1),
-                               node_.input_count == 3 ? in_data(2) : nullptr, out_data(),
-                               ld(out())});
+        case Op::linear: {
+            const int residual = attributes().flag ? node_.input_count - 1 : 0;
+            const bool bias = node_.input_count - (residual != 0 ? 1 : 0) == 3;
+            LinearForward args{dtype, activation, in(0).shape[0], in(0).shape[1], out().shape[1],
+                               in_data(0), ld(in(0)), in_data(1), bias ? in_data(2) : nullptr,
+                               out_data(), ld(out())};
+            if (residual != 0) {
+                args.residual = in_data(residual);
+                args.repeat = args.N / in(residual).shape[0];
+            }
+            emit(&CpuTable::linear_forward, args);
             break;
+        }
         case Op::linear_input_gradient:
             emit(&CpuTable::linear_input_gradient,
                  LinearInputGradient{dtype, activation, in(0).shape[0], in(1).shape[1],

@@ -47,14 +47,12 @@ Tensor StateActionCritic::operator()(Tensor encoded, Tensor actions) const {
     }
     Graph& graph = encoded.graph();
     const std::int64_t N = shape[0], n = shape[1];
-    Tensor x;
+    Tensor x = reshape(actions, {N * n, action_size_});
     {
         const Graph::Label label(graph, name_ + ".layers.0");
-        const Tensor part =
-            linear(reshape(actions, {N * n, action_size_}),
-                   first_weight(graph, observation_size_, observation_size_ + action_size_), {});
-        const Tensor sum = reshape(part, {N, n, width_}) + reshape(encoded, {N, 1, width_});
-        x = reshape(activate(sum, activation_), {N * n, width_});
+        x = linear_with_residual(
+            x, first_weight(graph, observation_size_, observation_size_ + action_size_), {}, encoded,
+            activation_);
     }
     for (const Linear& layer : rest_) x = layer(x);
     return reshape(x, {N, n});

@@ -63,23 +63,44 @@ void matmul_adjoint(AdjointCall& call) {
     if (call.wants(1)) call.set(1, tb ? matmul(g, a, true, ta) : matmul(a, g, !ta, false));
 }
 
-// Composition: activation(matmul(x, w, transposed) + bias).
+// The composition of Op::linear: activation(matmul(x, w, transposed) + bias + residual).
+Tensor composed_linear(Tensor x, Tensor w, Tensor bias, Tensor residual, Activation activation) {
+    Tensor y = matmul(x, w, false, true);
+    if (bias) y = y + bias;
+    if (residual) {
+        const std::int64_t M = residual.shape()[0], O = w.shape()[0];
+        const Shape shape = y.shape();
+        y = reshape(reshape(y, {M, shape[0] / M, O}) + reshape(residual, {M, 1, O}), shape);
+    }
+    return activate(y, activation);
+}
+
 Tensor linear(Tensor x, Tensor w, Tensor bias, Activation activation) {
+    return linear_with_residual(x, w, bias, {}, activation);
+}
+
+Tensor linear_with_residual(Tensor x, Tensor w, Tensor bias, Tensor residual,
+                            Activation activation) {
     if (x.shape().rank() != 2 || w.shape().rank() != 2 || x.shape()[1] != w.shape()[1] ||
         (bias && !(bias.shape() == Shape{w.shape()[0]}))) {
         throw Error(fmt::format(
             "[linear] expected x (N, I), w (O, I) and bias (O), got {}, {} and {}",
             to_string(x.shape()), to_string(w.shape()), bias ? to_string(bias.shape()) : "none"));
     }
-    Graph& graph = x.graph();
-    if (!graph.fused()) {
-        const Tensor y = matmul(x, w, false, true);
-        return activate(bias ? y + bias : y, activation);
+    if (residual && (residual.shape().rank() != 2 || residual.shape()[1] != w.shape()[0] ||
+                     residual.shape()[0] < 1 || x.shape()[0] % residual.shape()[0] != 0)) {
+        throw Error(
+            fmt::format("[linear] expected a residual (M, {}) with {} rows a multiple of M, got {}",
+                        w.shape()[0], x.shape()[0], to_string(residual.shape())));
     }
+    Graph& graph = x.graph();
+    if (!graph.fused()) return composed_linear(x, w, bias, residual, activation);
     Attributes attributes;
     attributes.kind = static_cast<std::uint8_t>(activation);
+    attributes.flag = static_cast<bool>(residual);
     std::vector<Tensor> inputs{rows(x), contiguous(w)};
     if (bias) inputs.push_back(contiguous(bias));
+    if (residual) inputs.push_back(contiguous(residual));
     return graph.append_one(
         {Op::linear, inputs, {{x.shape()[0], w.shape()[0]}}, attributes, x.dtype()});
 }
@@ -93,7 +114,13 @@ void linear_adjoint(AdjointCall& call) {
         call.set(
             0, graph.append_one({Op::linear_input_gradient, {dz, w}, {x.shape()}, {}, x.dtype()}));
     }
-    const bool bias = call.input_count() == 3;
+    const int residual = call.attributes().flag ? call.input_count() - 1 : 0;
+    if (residual != 0 && call.wants(residual)) {
+        const Shape shape = call.input(residual).shape();
+        const std::int64_t repeat = x.shape()[0] / shape[0];
+        call.set(residual, repeat == 1 ? dz : sum(reshape(dz, {shape[0], repeat, shape[1]}), 1));
+    }
+    const bool bias = call.input_count() - (residual != 0 ? 1 : 0) == 3;
     if (!call.wants(1) && !(bias && call.wants(2))) return;
     std::vector<Shape> shapes{w.shape()};
     if (bias) shapes.push_back(call.input(2).shape());

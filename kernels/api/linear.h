@@ -6,7 +6,8 @@
 
 namespace drydock::kernels {
 
-// y = activation(x w^T + bias)
+// y = activation(x w^T + bias + residual), where rows of the residual may each serve `repeat` rows of y
+// in succession.
 struct LinearForward {
     DType dtype;
     Activation activation;
@@ -17,6 +18,8 @@ struct LinearForward {
     const void* bias;  // (O) or null
     void* y;           // (N, O)
     std::int64_t ldy;
+    const void* residual = nullptr;  // (N / repeat, O), contiguous, or null
+    std::int64_t repeat = 1;         // a divisor of N
 };
 
 // dx = dy w. With activation_below other than none, dx is also multiplied by that activation's

@@ -40,6 +40,7 @@ Values linear_forward(const LinearForward& a) {
             double sum = a.bias == nullptr ? 0 : at<T>(a.bias, o);
             for (Index i = 0; i < a.I; ++i)
                 sum += at<T>(a.x, n * a.ldx + i) * at<T>(a.w, o * a.I + i);
+            if (a.residual != nullptr) sum += at<T>(a.residual, n / a.repeat * a.O + o);
             y.push_back(activate(a.activation, sum));
         }
     }

@@ -15,7 +15,8 @@ bool valid_layer(const Args& a) {
 }
 
 Status check_forward(const LinearForward& a) {
-    return valid(valid_layer(a) && a.ldx >= a.I && a.ldy >= a.O);
+    return valid(valid_layer(a) && a.ldx >= a.I && a.ldy >= a.O && a.repeat >= 1 &&
+                 a.N % a.repeat == 0);
 }
 
 std::int64_t forward_units(const LinearForward& a) { return tile_count(a.N, a.O); }
@@ -29,6 +30,15 @@ void forward_unit(const LinearForward& a, std::int64_t unit) {
         const T* bias = static_cast<const T*>(a.bias) + t.column;
         for (std::int64_t r = 0; r < t.rows; ++r) {
             for (std::int64_t c = 0; c < t.columns; ++c) sums.at[r * kTileColumns + c] += bias[c];
+        }
+    }
+    if (a.residual != nullptr) {
+        for (std::int64_t r = 0; r < t.rows; ++r) {
+            const T* residual = static_cast<const T*>(a.residual) +
+                                (t.row + r) / a.repeat * a.O + t.column;
+            for (std::int64_t c = 0; c < t.columns; ++c) {
+                sums.at[r * kTileColumns + c] += residual[c];
+            }
         }
     }
     using Index = std::int64_t;

@@ -12,25 +12,55 @@ inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
 Status check_forward(const LinearForward& a) {
-    return a.dtype == DType::f32 ? portable::linear_forward().check(a) : Status::unsupported;
+    // Rows are divided by `repeat` in 32 bits.
+    const bool divides = a.N < INT64_C(0xffffffff) / (a.repeat < 1 ? 1 : a.repeat);
+    return a.dtype == DType::f32 && divides ? portable::linear_forward().check(a)
+                                            : Status::unsupported;
+}
+
+bool shallow(const LinearForward& a) {
+    return a.I <= kShallow && a.O >= kPanel && a.O <= kShallowPanels * kPanel;
 }
 
 int64_t forward_units(const LinearForward& a) {
-    return a.O <= kNarrow ? quotient_up(a.N, kNarrowRows) : tall_units(a.N, a.O).count();
+    if (a.O <= kNarrow) return quotient_up(a.N, kNarrowRows);
+    return shallow(a) ? quotient_up(a.N, kShallowUnit) : tall_units(a.N, a.O).count();
 }
 
-// Adds the bias and applies the activation.
+// The rows of a residual, each of which serves `repeat` rows of the output.
+struct Residual {
+    const float* data;
+    int64_t ld;
+    uint64_t reciprocal;  // of repeat, rounded up, in 32 bits after the point
+
+    DRYDOCK_INLINE explicit Residual(const LinearForward& a)
+        : data(static_cast<const float*>(a.residual)),
+          ld(a.O),
+          reciprocal(((UINT64_C(1) << 32) + static_cast<uint64_t>(a.repeat) - 1) /
+                     static_cast<uint64_t>(a.repeat)) {}
+
+    DRYDOCK_INLINE const float* at(int64_t row, int64_t column) const {
+        const auto part = static_cast<int64_t>(static_cast<uint64_t>(row) * reciprocal >> 32);
+        return data + part * ld + column;
+    }
+};
+
+// Adds the bias and the residual and applies the activation.
 template <Activation activation>
 struct StoreForward {
     float* y;
     int64_t ld;
     const float* bias;
+    Residual residual;
 
     DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
         prefetch_line(y + row * ld + column, n, true);
     }
     DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
         if (bias != nullptr) v = simd::add(v, simd::load_first(bias + column, n));
+        if (residual.data != nullptr) {
+            v = simd::add(v, simd::load_first(residual.at(row, column), n));
+        }
         if (activation == Activation::relu) v = simd::max(simd::zero(), v);
         float* out = y + row * ld + column;
         simd::store_first(out, v, n);
@@ -40,21 +70,36 @@ struct StoreForward {
     }
     DRYDOCK_INLINE void operator()(int64_t row, int64_t column, float v) const {
         if (bias != nullptr) v += bias[column];
+        if (residual.data != nullptr) v += *residual.at(row, column);
         if (activation == Activation::relu) v = 0 > v ? 0 : v;
         if (activation == Activation::tanh) v = __builtin_tanhf(v);
         y[row * ld + column] = v;
     }
 };
 
+template <class Store>
+DRYDOCK_INLINE void shallow_unit(const LinearForward& a, int64_t unit, const Left& x,
+                                 const PackTransposed& w, const Store& store) {
+    const int64_t row = unit * kShallowUnit, rows = smaller(kShallowUnit, a.N - row);
+    const int64_t panels = a.O / kPanel, columns = panels * kPanel;
+    const ShallowLeft left = {x.data, a.ldx, row, rows};
+    with_depth(a.I, ShallowForward<Store>{left, w.data, panels, store});
+    if (columns < a.O) tall_unit({row, rows, columns, a.O - columns}, a.I, x, w, store);
+}
+
 template <Activation activation>
 void run_forward_as(const LinearForward& a, int64_t first, int64_t last) {
     const Left x = {static_cast<const float*>(a.x), a.ldx, 1};
     const PackTransposed w = {static_cast<const float*>(a.w), a.I};
     const StoreForward<activation> store = {static_cast<float*>(a.y), a.ldy,
-                                            static_cast<const float*>(a.bias)};
+                                            static_cast<const float*>(a.bias), Residual(a)};
     if (a.O <= kNarrow) {
         const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
         return narrow_forward(x.data, a.ldx, w.data, a.I, a.O, row, end - row, store);
+    }
+    if (shallow(a)) {
+        for (int64_t u = first; u < last; ++u) shallow_unit(a, u, x, w, store);
+        return;
     }
     const Units units = tall_units(a.N, a.O);
     for (int64_t u = first; u < last; ++u) tall_unit(units.range(u), a.I, x, w, store);
@@ -85,8 +130,8 @@ int64_t tail_columns(const LinearInputGradient& a) {
 }
 
 int64_t input_gradient_units(const LinearInputGradient& a) {
-    return a.O <= kNarrowInput ? quotient_up(a.N, kNarrowRows)
-                               : tall_units(a.N, a.I - tail_columns(a)).count();
+    return a.O <= kShallow ? quotient_up(a.N, kNarrowRows)
+                           : tall_units(a.N, a.I - tail_columns(a)).count();
 }
 
 // Multiplies by the derivative of the activation below.
@@ -134,9 +179,11 @@ void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t 
     const PackRows<kDepth> w = {static_cast<const float*>(a.w), a.I, a.O};
     const StoreInputGradient<below> store = {static_cast<float*>(a.dx), a.lddx,
                                              static_cast<const float*>(a.y_below), a.I};
-    if (a.O <= kNarrowInput) {
+    if (a.O <= kShallow) {
         const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
-        return narrow_input_gradient(dy.data, a.lddy, w.data, a.I, a.O, row, end - row, store);
+        const ShallowLeft rows = {dy.data, a.lddy, row, end - row};
+        return with_depth(a.O, ShallowInputGradient<StoreInputGradient<below>>{rows, w.data, a.I,
+                                                                               store});
     }
     const int64_t vectors = a.I - tail_columns(a);
     const Units units = tall_units(a.N, vectors);

@@ -1,5 +1,5 @@
-// Linear layers with few outputs, kNarrow at most: a tile of the output would leave most lanes
-// idle, and memory is the limit.
+// Linear layers with few inputs or outputs: a tile of the output would leave most lanes idle, or end
+// before it pays to pack, and memory is the limit.
 #pragma once
 
 #include "kernels/cpu/simd/product.h"
@@ -9,10 +9,12 @@ inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
 constexpr int64_t kNarrow = 8;       // outputs of a forward product
-constexpr int64_t kNarrowInput = 12;  // outputs of an input gradient
 constexpr int64_t kNarrowWeights = 12;  // outputs of a weight gradient
+constexpr int64_t kShallow = 12;        // inputs of a forward product, outputs of an input gradient
+constexpr int64_t kShallowRows = 8;     // that are written together
+constexpr int64_t kShallowUnit = 128;   // rows of a unit of a forward product
+constexpr int64_t kShallowPanels = 32;
 constexpr int64_t kNarrowRows = 64;  // of a unit
-constexpr int64_t kNarrowBlock = 8;  // rows of an input gradient that are written together
 
 // R rows of x times one row of weights: 16 chains along the depth, which are summed at the end, for
 // every instruction set.
@@ -81,7 +83,10 @@ DRYDOCK_INLINE void narrow_forward(const float* x, int64_t ldx, const float* w, 
     }
 }
 
-// Where the sums of an input gradient begin, or what they leave, when they meet w in two halves.
+// Products of a short depth K, a layer of few inputs forward or of few outputs backward: V vectors of
+// columns of the right factor wait in registers while the rows of the left one pass.
+
+// Where a row's sums begin, or what they leave, when they meet the right factor in two halves.
 struct HalfSums {
     float* data;
     int64_t row, column;
@@ -99,102 +104,135 @@ struct FromZero {
     DRYDOCK_INLINE F32 begin(int64_t, int64_t) const { return simd::zero(); }
 };
 
-// Rows of dy w for O columns of dy and V vectors of columns of w, which wait in registers while the
-// rows pass; finish as a unit's.
-template <int O, int V, class Start, class Finish>
-void narrow_input_columns(const float* dy, int64_t lddy, const float* w, int64_t I, int64_t row,
-                          int64_t rows, int64_t column, const Start& from, const Finish& to) {
-    constexpr int64_t kAhead = kNarrowBlock;
+// The left factor's rows, each contiguous.
+struct ShallowLeft {
+    const float* data;
+    int64_t ld, row, rows;
+};
+
+// The right factor from the column `column` of the output on: element (k, n) is data[k * ld + n].
+struct ShallowRight {
+    const float* data;
+    int64_t ld, column;
+};
+
+template <int K, int V, class Start, class Finish>
+void shallow_columns(const ShallowLeft& a, const ShallowRight& b, const Start& from,
+                     const Finish& to) {
+    constexpr int64_t kAhead = kShallowRows;
     const Start start = from;  // copies, as in last_strip
     const Finish finish = to;
-    F32 weights[O][V];
+    const int64_t end = a.row + a.rows, ld = a.ld, column = b.column;
+    F32 right[K][V];
 #pragma GCC unroll 12
-    for (int o = 0; o < O; ++o) {
+    for (int k = 0; k < K; ++k) {
 #pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) weights[o][v] = simd::load(w + o * I + column + v * kLanes);
+        for (int v = 0; v < V; ++v) right[k][v] = simd::load(b.data + k * b.ld + v * kLanes);
     }
-    const float* d = dy + row * lddy;
-    for (int64_t r = row; r < row + rows; ++r, d += lddy) {
+    const float* left = a.data + a.row * ld;
+    for (int64_t r = a.row; r < end; ++r, left += ld) {
         finish.prefetch(r + kAhead, column, V * kLanes);
         F32 sum[V];
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) sum[v] = start.begin(r, column + v * kLanes);
 #pragma GCC unroll 12
-        for (int o = 0; o < O; ++o) {
-            const F32 x = simd::broadcast(d[o]);
+        for (int k = 0; k < K; ++k) {
+            const F32 x = simd::broadcast(left[k]);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[v] = simd::fma(x, weights[o][v], sum[v]);
+            for (int v = 0; v < V; ++v) sum[v] = simd::fma(x, right[k][v], sum[v]);
         }
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) finish(r, column + v * kLanes, kLanes, sum[v]);
     }
 }
 
-// At most kNarrowBlock rows of dy w for dy of O columns.
-template <int O, class Finish>
-DRYDOCK_INLINE void narrow_input_gradient_of(const float* dy, int64_t lddy, const float* w,
-                                             int64_t I, int64_t row, int64_t rows,
-                                             const Finish& finish) {
-    constexpr int V = O == 1 ? 4 : 2;
-    int64_t i = 0;
-    for (; i + V * kLanes <= I; i += V * kLanes) {
-        if constexpr (O <= kStrip) {
-            narrow_input_columns<O, V>(dy, lddy, w, I, row, rows, i, FromZero{}, finish);
-        } else {
-            constexpr int kHalf = (O + 1) / 2;
-            alignas(64) float sums[kNarrowBlock * kPanel];
-            const HalfSums half = {sums, row, i};
-            narrow_input_columns<kHalf, V>(dy, lddy, w, I, row, rows, i, FromZero{}, half);
-            narrow_input_columns<O - kHalf, V>(dy + kHalf, lddy, w + kHalf * I, I, row, rows, i,
-                                               half, finish);
-        }
-    }
-    for (; i < I; i += kLanes) {
-        const int64_t n = smaller(kLanes, I - i);
-        for (int64_t r = row; r < row + rows; ++r) {
-            F32 sum = simd::zero();
-            for (int o = 0; o < O; ++o) {
-                sum = simd::fma(simd::broadcast(dy[r * lddy + o]),
-                                simd::load_first(w + o * I + i, n), sum);
-            }
-            finish(r, i, n, sum);
-        }
+// The same in two halves of the depth where registers do not hold all of it.
+template <int K, int V, class Finish>
+DRYDOCK_INLINE void shallow_block(const ShallowLeft& a, const ShallowRight& b,
+                                  const Finish& finish) {
+    if constexpr (K <= kStrip) {
+        shallow_columns<K, V>(a, b, FromZero{}, finish);
+    } else {
+        constexpr int kHalf = (K + 1) / 2;
+        alignas(64) float sums[kShallowRows * kPanel];
+        const HalfSums half = {sums, a.row, b.column};
+        shallow_columns<kHalf, V>(a, b, FromZero{}, half);
+        shallow_columns<K - kHalf, V>({a.data + kHalf, a.ld, a.row, a.rows},
+                                      {b.data + kHalf * b.ld, b.ld, b.column}, half, finish);
     }
 }
 
-// Calls body with O, 1 to kNarrowInput, as a constant.
-template <int O, class Body>
-DRYDOCK_INLINE void with_outputs(int64_t outputs, const Body& body) {
-    if constexpr (O < kNarrowInput) {
-        if (outputs != O) return with_outputs<O + 1>(outputs, body);
+// Calls body.run<K>(), 1 <= K <= kShallow.
+template <int K = 1, class Body>
+DRYDOCK_INLINE void with_depth(int64_t depth, const Body& body) {
+    if constexpr (K < kShallow) {
+        if (depth != K) return with_depth<K + 1>(depth, body);
     }
-    body.template run<O>();
+    body.template run<K>();
 }
 
+// Rows of dy w; finish as a unit's.
 template <class Finish>
-struct NarrowInputGradient {
-    const float* dy;
-    int64_t lddy;
+struct ShallowInputGradient {
+    const ShallowLeft& dy;
     const float* w;
-    int64_t I, row, rows;
+    int64_t I;
     const Finish& finish;
 
     template <int O>
     DRYDOCK_INLINE void run() const {
-        narrow_input_gradient_of<O>(dy, lddy, w, I, row, rows, finish);
+        const int64_t end = dy.row + dy.rows;
+        for (int64_t row = dy.row; row < end; row += kShallowRows) {
+            rows<O>({dy.data, dy.ld, row, smaller(kShallowRows, end - row)});
+        }
+    }
+
+    template <int O>
+    DRYDOCK_INLINE void rows(const ShallowLeft& some) const {
+        constexpr int V = O == 1 ? 4 : 2;
+        int64_t i = 0;
+        for (; i + V * kLanes <= I; i += V * kLanes) {
+            shallow_block<O, V>(some, {w + i, I, i}, finish);
+        }
+        for (; i < I; i += kLanes) {
+            const int64_t n = smaller(kLanes, I - i);
+            for (int64_t r = some.row; r < some.row + some.rows; ++r) {
+                F32 sum = simd::zero();
+                for (int o = 0; o < O; ++o) {
+                    sum = simd::fma(simd::broadcast(some.data[r * some.ld + o]),
+                                    simd::load_first(w + o * I + i, n), sum);
+                }
+                finish(r, i, n, sum);
+            }
+        }
     }
 };
 
-// Rows [row, row + rows) of dy w for dy of O columns, at most kNarrowInput.
+// Rows of x w^T for the whole panels of its columns, at most kShallowPanels.
 template <class Finish>
-DRYDOCK_INLINE void narrow_input_gradient(const float* dy, int64_t lddy, const float* w, int64_t I,
-                                          int64_t O, int64_t row, int64_t rows,
-                                          const Finish& finish) {
-    for (const int64_t end = row + rows; row < end; row += kNarrowBlock) {
-        with_outputs<1>(O, NarrowInputGradient<Finish>{dy, lddy, w, I, row,
-                                                       smaller(kNarrowBlock, end - row), finish});
+struct ShallowForward {
+    const ShallowLeft& x;
+    const float* w;
+    int64_t panels;
+    const Finish& finish;
+
+    template <int I>
+    DRYDOCK_INLINE void run() const {
+        // Packing writes whole squares: past a panel, which the next one then overwrites.
+        alignas(64) float packed[(kShallowPanels * I + kLanes) * kPanel];
+        const PackTransposed pack = {w, I};
+        for (int64_t p = 0; p < panels; ++p) {
+            pack(packed + p * I * kPanel, 0, I, p * kPanel, kPanel);
+        }
+        const int64_t end = x.row + x.rows;
+        for (int64_t row = x.row; row < end; row += kShallowRows) {
+            const ShallowLeft some = {x.data, x.ld, row, smaller(kShallowRows, end - row)};
+            for (int64_t p = 0; p < panels; ++p) {
+                shallow_block<I, 2>(some, {packed + p * I * kPanel, kPanel, p * kPanel}, finish);
+            }
+        }
     }
-}
+};
 
 // R rows of dy^T x and V vectors of columns, of which `columns` exist. Chains run along all N rows.
 template <int R, int V>

@@ -277,7 +277,7 @@ DRYDOCK_INLINE void blocked_unit(const UnitRange& u, int64_t K, const Left& a, c
                         from, panel, depth, k == 0, tile);
                     continue;
                 }
-                for (int64_t r = 0; r < rows; ++r) {
+                for (int64_t r = kStrip; r < 2 * kStrip; ++r) {
                     finish.prefetch(u.row + row + r, u.column + c, columns);
                 }
                 (two ? Strips<2, Finish>::kLast : Strips<1, Finish>::kLast)[rows - 1](
