@@ -122,9 +122,10 @@ void CpuLowering::products() {
         case Op::linear: {
             const int residual = attributes().flag ? node_.input_count - 1 : 0;
             const bool bias = node_.input_count - (residual != 0 ? 1 : 0) == 3;
-            LinearForward args{dtype, activation, in(0).shape[0], in(0).shape[1], out().shape[1],
-                               in_data(0), ld(in(0)), in_data(1), bias ? in_data(2) : nullptr,
-                               out_data(), ld(out())};
+            LinearForward args{dtype,          activation,     in(0).shape[0],
+                               in(0).shape[1], out().shape[1], in_data(0),
+                               ld(in(0)),      in_data(1),     bias ? in_data(2) : nullptr,
+                               out_data(),     ld(out())};
             if (residual != 0) {
                 args.residual = in_data(residual);
                 args.repeat = args.N / in(residual).shape[0];

@@ -51,8 +51,8 @@ Tensor StateActionCritic::operator()(Tensor encoded, Tensor actions) const {
     {
         const Graph::Label label(graph, name_ + ".layers.0");
         x = linear_with_residual(
-            x, first_weight(graph, observation_size_, observation_size_ + action_size_), {}, encoded,
-            activation_);
+            x, first_weight(graph, observation_size_, observation_size_ + action_size_), {},
+            encoded, activation_);
     }
     for (const Linear& layer : rest_) x = layer(x);
     return reshape(x, {N, n});

@@ -99,8 +99,8 @@ Tensor matmul(Tensor a, Tensor b, bool transpose_a = false, bool transpose_b = f
 Tensor activate(Tensor x, Activation activation);
 // activation(x w^T + bias) for x (N, I), w (O, I), bias (O) or empty.
 Tensor linear(Tensor x, Tensor w, Tensor bias, Activation activation = Activation::none);
-// activation(x w^T + bias + residual) for a residual (M, O), each of whose rows serves N / M rows of x in
-// succession.
+// activation(x w^T + bias + residual) for a residual (M, O), each of whose rows serves N / M rows
+// of x in succession.
 Tensor linear_with_residual(Tensor x, Tensor w, Tensor bias, Tensor residual,
                             Activation activation = Activation::none);
 

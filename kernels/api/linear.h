@@ -6,8 +6,8 @@
 
 namespace drydock::kernels {
 
-// y = activation(x w^T + bias + residual), where rows of the residual may each serve `repeat` rows of y
-// in succession.
+// y = activation(x w^T + bias + residual), where rows of the residual may each serve `repeat` rows
+// of y in succession.
 struct LinearForward {
     DType dtype;
     Activation activation;

@@ -14,9 +14,17 @@ struct Sizes {
     Index outer, length, inner;
 };
 
-constexpr Sizes kShapes[] = {{1, 1, 1},    {1, 257, 1},   {256, 6, 1},  {60, 31, 2},  {1, 256, 257},
-                             {3, 2, 64},   {5, 17, 65},   {2, 33, 127}, {127, 16, 1}, {1, 20000, 1},
-                             {700, 60, 1}, {1, 3000, 15}, {0, 4, 3},    {4, 3, 0},    {9000, 1, 1}};
+constexpr Sizes kShapes[] = {
+    {1, 1, 1},     {1, 257, 1},   {256, 6, 1},  {60, 31, 2},   {1, 256, 257}, {3, 2, 64},
+    {5, 17, 65},   {2, 33, 127},  {127, 16, 1}, {1, 20000, 1}, {700, 60, 1},  {40, 31, 200},
+    {20, 5, 1100}, {1, 3000, 15}, {0, 4, 3},    {4, 3, 0},     {9000, 1, 1}};
+
+// The vector kernels leave most reductions to the portable one.
+template <class Y>
+void run_reduce(const CpuKernel<Reduce>& kernel, const Reduce& args, Y& y) {
+    const bool left = kernel.check(args) == Status::unsupported;
+    run_both_ways(left ? cpu_table(Isa::portable).reduce : kernel, args, y);
+}
 
 }  // namespace
 
@@ -31,9 +39,11 @@ TEST_CASE("reductions agree with their oracles") {
                 Guarded<T> y(s.outer * s.inner);
                 const Reduce args = {dtype_of<T>(), op,       s.outer, s.length,
                                      s.inner,       x.data(), y.data()};
-                run_both_ways(kernel, args, y);
-                // In double a sum of `length` terms; in f32 only the result is rounded.
-                const Index terms = std::is_same_v<T, float> ? 1 : 4 * s.length;
+                run_reduce(kernel, args, y);
+                // In double a sum of `length` terms. In f32 only the result is rounded, but that
+                // the vector kernels add rows of 16 outputs and more in f32.
+                const bool rounded_once = std::is_same_v<T, float> && s.inner < 16;
+                const Index terms = rounded_once ? 1 : 4 * s.length;
                 check_close(y, oracle::reduce<T>(args), bound_of<T>(terms));
             }
         }
@@ -77,8 +87,8 @@ TEST_CASE("reductions at infinities and NaN") {
             Guarded<T> by_row(n), by_column(n);
             const Reduce a = {dtype_of<T>(), op, n, 3, 1, rows.data(), by_row.data()};
             const Reduce b = {dtype_of<T>(), op, 1, 3, n, columns.data(), by_column.data()};
-            run_both_ways(kernel, a, by_row);
-            run_both_ways(kernel, b, by_column);
+            run_reduce(kernel, a, by_row);
+            run_reduce(kernel, b, by_column);
             oracle::Values want;
             for (const auto& c : cases) {
                 const bool infinite_max =

@@ -34,8 +34,8 @@ void forward_unit(const LinearForward& a, std::int64_t unit) {
     }
     if (a.residual != nullptr) {
         for (std::int64_t r = 0; r < t.rows; ++r) {
-            const T* residual = static_cast<const T*>(a.residual) +
-                                (t.row + r) / a.repeat * a.O + t.column;
+            const T* residual =
+                static_cast<const T*>(a.residual) + (t.row + r) / a.repeat * a.O + t.column;
             for (std::int64_t c = 0; c < t.columns; ++c) {
                 sums.at[r * kTileColumns + c] += residual[c];
             }

@@ -10,6 +10,7 @@
 #include "kernels/api/normalization.h"
 #include "kernels/api/optimizer.h"
 #include "kernels/api/random.h"
+#include "kernels/api/reduce.h"
 
 namespace drydock::kernels {
 
@@ -22,6 +23,7 @@ CpuKernel<UnaryMap> unary();
 CpuKernel<BinaryMap> binary();
 CpuKernel<WhereMap> where();
 CpuKernel<RandomFill> random_fill();
+CpuKernel<Reduce> reduce();
 CpuKernel<ExpectileLoss> expectile_loss();
 CpuKernel<LayerNorm> layer_norm();
 CpuKernel<LayerNormInputGradient> layer_norm_input_gradient();

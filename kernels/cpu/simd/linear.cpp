@@ -120,8 +120,8 @@ Status check_input_gradient(const LinearInputGradient& a) {
     return a.dtype == DType::f32 ? portable::linear_input_gradient().check(a) : Status::unsupported;
 }
 
-// Columns of dx beyond those that vectors fill: where they are one or two they are dot products, which
-// cost less than a strip with idle lanes.
+// Columns of dx beyond those that vectors fill: where they are one or two they are dot products,
+// which cost less than a strip with idle lanes.
 constexpr int64_t kTailColumns = 2, kTailDepth = 1024;
 
 int64_t tail_columns(const LinearInputGradient& a) {
@@ -166,8 +166,7 @@ DRYDOCK_INLINE void tail_unit(const LinearInputGradient& a, const UnitRange& u, 
     const float* w = static_cast<const float*>(a.w) + column;
     alignas(64) float weights[kTailDepth];
     for (int64_t o = 0; o < a.O; ++o) weights[o] = w[o * a.I];
-    const auto store = [&](int64_t row, int64_t, float sum)
-                           __attribute__((always_inline)) {
+    const auto store = [&](int64_t row, int64_t, float sum) __attribute__((always_inline)) {
         finish(row, column, 1, simd::broadcast(sum));
     };
     narrow_forward(static_cast<const float*>(a.dy), a.lddy, weights, a.O, 1, u.row, u.rows, store);
@@ -182,8 +181,8 @@ void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t 
     if (a.O <= kShallow) {
         const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
         const ShallowLeft rows = {dy.data, a.lddy, row, end - row};
-        return with_depth(a.O, ShallowInputGradient<StoreInputGradient<below>>{rows, w.data, a.I,
-                                                                               store});
+        return with_depth(
+            a.O, ShallowInputGradient<StoreInputGradient<below>>{rows, w.data, a.I, store});
     }
     const int64_t vectors = a.I - tail_columns(a);
     const Units units = tall_units(a.N, vectors);
@@ -312,7 +311,7 @@ struct BeforeWeightBlock {
         for (; o < range.rows; o += kLanes) add<1>(dy, depth, o);
     }
 
-private:
+  private:
     static constexpr int kTogether = 4;  // vectors, to hide the latency of an addition
 
     template <int V>

@@ -1,5 +1,5 @@
-// Linear layers with few inputs or outputs: a tile of the output would leave most lanes idle, or end
-// before it pays to pack, and memory is the limit.
+// Linear layers with few inputs or outputs: a tile of the output would leave most lanes idle, or
+// end before it pays to pack, and memory is the limit.
 #pragma once
 
 #include "kernels/cpu/simd/product.h"
@@ -8,7 +8,7 @@ namespace drydock::kernels {
 inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
-constexpr int64_t kNarrow = 8;       // outputs of a forward product
+constexpr int64_t kNarrow = 8;          // outputs of a forward product
 constexpr int64_t kNarrowWeights = 12;  // outputs of a weight gradient
 constexpr int64_t kShallow = 12;        // inputs of a forward product, outputs of an input gradient
 constexpr int64_t kShallowRows = 8;     // that are written together
@@ -83,8 +83,8 @@ DRYDOCK_INLINE void narrow_forward(const float* x, int64_t ldx, const float* w, 
     }
 }
 
-// Products of a short depth K, a layer of few inputs forward or of few outputs backward: V vectors of
-// columns of the right factor wait in registers while the rows of the left one pass.
+// Products of a short depth K, a layer of few inputs forward or of few outputs backward: V vectors
+// of columns of the right factor wait in registers while the rows of the left one pass.
 
 // Where a row's sums begin, or what they leave, when they meet the right factor in two halves.
 struct HalfSums {
@@ -189,10 +189,12 @@ struct ShallowInputGradient {
 
     template <int O>
     DRYDOCK_INLINE void rows(const ShallowLeft& some) const {
-        constexpr int V = O == 1 ? 4 : 2;
         int64_t i = 0;
-        for (; i + V * kLanes <= I; i += V * kLanes) {
-            shallow_block<O, V>(some, {w + i, I, i}, finish);
+        if constexpr (O <= kMemoryBound) {
+            whole_rows<O>(some);
+            i = I / kLanes * kLanes;
+        } else {
+            for (; i + kPanel <= I; i += kPanel) shallow_block<O, 2>(some, {w + i, I, i}, finish);
         }
         for (; i < I; i += kLanes) {
             const int64_t n = smaller(kLanes, I - i);
@@ -203,6 +205,29 @@ struct ShallowInputGradient {
                                     simd::load_first(w + o * I + i, n), sum);
                 }
                 finish(r, i, n, sum);
+            }
+        }
+    }
+
+    // So little is computed that the order of the writes is what counts.
+    static constexpr int kMemoryBound = 2;
+
+    template <int O>
+    DRYDOCK_INLINE void whole_rows(const ShallowLeft& some) const {
+        const Finish store = finish;  // a copy, as in last_strip
+        const float* const weights = w;
+        const int64_t width = I;
+        for (int64_t r = some.row; r < some.row + some.rows; ++r) {
+            F32 x[O];
+#pragma GCC unroll 2
+            for (int o = 0; o < O; ++o) x[o] = simd::broadcast(some.data[r * some.ld + o]);
+            for (int64_t i = 0; i + kLanes <= width; i += kLanes) {
+                F32 sum = simd::zero();
+#pragma GCC unroll 2
+                for (int o = 0; o < O; ++o) {
+                    sum = simd::fma(x[o], simd::load(weights + o * width + i), sum);
+                }
+                store(r, i, kLanes, sum);
             }
         }
     }
@@ -279,16 +304,22 @@ constexpr int narrow_weight_vectors(int64_t O) { return O == 1 ? 8 : O <= 3 ? 4 
 DRYDOCK_INLINE void narrow_weight_columns(int64_t O, const float* dy, int64_t lddy, const float* x,
                                           int64_t ldx, int64_t N, int64_t columns, float* dw,
                                           int64_t I) {
-    using Strip = void (*)(const float*, int64_t, const float*, int64_t, int64_t, int64_t, float*,
-                           int64_t);
+    using Strip =
+        void (*)(const float*, int64_t, const float*, int64_t, int64_t, int64_t, float*, int64_t);
     static constexpr Strip kStrips[] = {
-        narrow_weight_strip<1, 8>,  narrow_weight_strip<2, 4>,
-        narrow_weight_strip<3, 4>,  narrow_weight_strip<4, 2>,
-        narrow_weight_strip<5, 2>,  narrow_weight_strip<6, 2>,
+        narrow_weight_strip<1, 8>,
+        narrow_weight_strip<2, 4>,
+        narrow_weight_strip<3, 4>,
+        narrow_weight_strip<4, 2>,
+        narrow_weight_strip<5, 2>,
+        narrow_weight_strip<6, 2>,
 #if defined(DRYDOCK_SIMD_AVX512)
-        narrow_weight_strip<7, 2>,  narrow_weight_strip<8, 2>,
-        narrow_weight_strip<9, 2>,  narrow_weight_strip<10, 2>,
-        narrow_weight_strip<11, 2>, narrow_weight_strip<12, 2>,
+        narrow_weight_strip<7, 2>,
+        narrow_weight_strip<8, 2>,
+        narrow_weight_strip<9, 2>,
+        narrow_weight_strip<10, 2>,
+        narrow_weight_strip<11, 2>,
+        narrow_weight_strip<12, 2>,
 #endif
     };
     kStrips[O - 1](dy, lddy, x, ldx, N, columns, dw, I);

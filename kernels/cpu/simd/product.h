@@ -51,7 +51,7 @@ struct Units {
 };
 
 // The largest unit of each kind of product, for the buffers' sizes.
-constexpr int64_t kTallRows = 264;                     // one panel wide
+constexpr int64_t kTallRows = 264;  // one panel wide
 constexpr int64_t kWideRows = 264, kWideColumns = 64;
 constexpr int64_t kWideDepth = 128;  // of a block
 
@@ -64,8 +64,8 @@ DRYDOCK_INLINE Units tall_units(int64_t M, int64_t N) {
     return {M, N, enough ? kTallRows : kTallRows / 2, kPanel};
 }
 
-// Units of several panels, for long depths: a block of the left factor is read once for all of them. As
-// large as they may be while there are kWideUnits, and of like sizes.
+// Units of several panels, for long depths: a block of the left factor is read once for all of
+// them. As large as they may be while there are kWideUnits, and of like sizes.
 constexpr int64_t kWideUnits = 4;
 
 DRYDOCK_INLINE Units wide_units(int64_t M, int64_t N) {
@@ -148,8 +148,8 @@ struct PackTransposed {
     }
 };
 
-// sum += R rows of a left factor times V vectors of columns of a right one, whose rows are `ld` apart,
-// `depth` steps.
+// sum += R rows of a left factor times V vectors of columns of a right one, whose rows are `ld`
+// apart, `depth` steps.
 template <int R, int V>
 DRYDOCK_INLINE void accumulate(const Left& a, const float* right, int64_t ld, int64_t depth,
                                F32 (&sum)[R][V]) {

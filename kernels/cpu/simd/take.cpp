@@ -17,6 +17,7 @@ void take_avx2_kernels(CpuTable& table) {
     table.binary = binary();
     table.where = where();
     table.random_fill = random_fill();
+    table.reduce = reduce();
     table.expectile_loss = expectile_loss();
     table.layer_norm = layer_norm();
     table.layer_norm_input_gradient = layer_norm_input_gradient();
