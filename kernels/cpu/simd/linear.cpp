@@ -216,15 +216,20 @@ void few_inputs_unit(const LinearWeightGradient& a, int64_t unit) {
 
 // Adds the rows of a packed block of dy to the sums of a unit's outputs, in ascending order.
 struct BiasSums {
-    float* sums;  // null where no bias is wanted
+    float* sums;  // kLeftWidth for each strip; null where no bias is wanted
     int64_t strips;
 
     DRYDOCK_INLINE void operator()(const float* left, int64_t depth) const {
         if (sums == nullptr) return;
         for (int64_t s = 0; s < strips; ++s, left += kLeftStrip) {
-            F32 sum = simd::load(sums + s * kLanes);
-            for (int64_t d = 0; d < depth; ++d) sum = simd::add(sum, simd::load(left + d * kStrip));
-            simd::store(sums + s * kLanes, sum);
+            for (int64_t i = 0; i < kLeftWidth; i += kLanes) {
+                const float* from = left + i;
+                F32 sum = simd::load(sums + s * kLeftWidth + i);
+                for (int64_t d = 0; d < depth; ++d, from += kStrip) {
+                    sum = simd::add(sum, simd::load(from));
+                }
+                simd::store(sums + s * kLeftWidth + i, sum);
+            }
         }
     }
 };
@@ -234,13 +239,13 @@ void wide_weight_unit(const LinearWeightGradient& a, int64_t unit) {
     const PackRows x = {static_cast<const float*>(a.x), a.ldx, a.N};
     const StoreWeightGradient store = {static_cast<float*>(a.dw), a.I};
     const UnitRange range = wide_units(a.O, a.I).range(unit);
-    alignas(64) float sums[kWideRows / kStrip * kLanes] = {};
+    alignas(64) float sums[kWideRows / kStrip * kLeftWidth] = {};
     const bool bias = a.db != nullptr && range.column == 0;
     const BiasSums add_bias = {bias ? sums : nullptr, quotient_up(range.rows, kStrip)};
     wide_unit(range, a.N, dy, x, add_bias, store);
     if (!bias) return;
     for (int64_t o = 0; o < range.rows; ++o) {
-        static_cast<float*>(a.db)[range.row + o] = sums[o / kStrip * kLanes + o % kStrip];
+        static_cast<float*>(a.db)[range.row + o] = sums[o / kStrip * kLeftWidth + o % kStrip];
     }
 }
 

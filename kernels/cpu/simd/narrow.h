@@ -22,13 +22,14 @@ DRYDOCK_INLINE void dot_rows(const float* x, int64_t ldx, const float* w, int64_
     for (; k + kLanes <= K; k += kLanes) {
         const F32 v = simd::load(w + k);
 #pragma GCC unroll 4
-        for (int r = 0; r < R; ++r) sum[r] = simd::fma(simd::load(x + r * ldx + k), v, sum[r]);
+        for (int r = 0; r < R; ++r)
+            sum[r] = simd::multiply_add(simd::load(x + r * ldx + k), v, sum[r]);
     }
     if (k < K) {
         const F32 v = simd::load_first(w + k, K - k);
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) {
-            sum[r] = simd::fma(simd::load_first(x + r * ldx + k, K - k), v, sum[r]);
+            sum[r] = simd::multiply_add(simd::load_first(x + r * ldx + k, K - k), v, sum[r]);
         }
     }
 #pragma GCC unroll 4
@@ -67,8 +68,8 @@ DRYDOCK_INLINE void narrow_input_gradient(const float* dy, int64_t lddy, const f
             const int64_t n = smaller(kLanes, I - i);
             F32 sum = simd::zero();
             for (int64_t o = 0; o < O; ++o) {
-                sum = simd::fma(simd::broadcast(dy[r * lddy + o]),
-                                simd::load_first(w + o * I + i, n), sum);
+                sum = simd::multiply_add(simd::broadcast(dy[r * lddy + o]),
+                                         simd::load_first(w + o * I + i, n), sum);
             }
             finish(r, i, n, sum);
         }
@@ -100,7 +101,7 @@ void narrow_weight_strip(const float* dy, int64_t lddy, const float* x, int64_t 
         for (int r = 0; r < R; ++r) {
             const F32 d = simd::broadcast(dy[r]);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[r][v] = simd::fma(d, b[v], sum[r][v]);
+            for (int v = 0; v < V; ++v) sum[r][v] = simd::multiply_add(d, b[v], sum[r][v]);
         }
     }
 #pragma GCC unroll 8

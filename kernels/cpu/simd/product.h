@@ -6,8 +6,8 @@
 // second buffer, and after the last one they are finished and stored. A left factor whose depth
 // runs across the rows of memory is copied too, so that a strip finds its elements side by side.
 //
-// Every output element is one chain of fma along the depth, whatever its place in a strip, panel or
-// unit: its bits do not depend on the number of rows or columns.
+// Every output element is one chain of multiply-adds along the depth, whatever its place in a
+// strip, panel or unit: its bits do not depend on the number of rows or columns.
 #pragma once
 
 #include "base/simd.h"
@@ -19,13 +19,23 @@ namespace {
 using simd::F32;
 using simd::kLanes;
 
-// Registers: kStrip x 2 sums, two vectors of the panel and one element of the left factor.
-constexpr int kStrip = kLanes == 16 ? 12 : 6;
-constexpr int64_t kPanel = 2 * kLanes;
+// In registers, 32 of them or 16: kStrip x kVectors sums, elements of the left factor and vectors
+// of the panel. The portable page's multiply-add needs one more, so that there it pays to take the
+// panel from memory.
+#if defined(DRYDOCK_SIMD_AVX512)
+constexpr int kStrip = 12, kVectors = 2;
+#elif defined(DRYDOCK_SIMD_NEON)
+constexpr int kStrip = 6, kVectors = 4;
+#elif defined(DRYDOCK_SIMD_PORTABLE)
+constexpr int kStrip = 3, kVectors = 4;
+#else
+constexpr int kStrip = 6, kVectors = 2;
+#endif
+constexpr int64_t kPanel = kVectors * kLanes;
 constexpr int64_t kDepth = 256;  // of a block
 
 DRYDOCK_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-DRYDOCK_INLINE int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+DRYDOCK_INLINE constexpr int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The left factor: element (m, k) is data[m * row + k * depth].
 struct Left {
@@ -93,13 +103,11 @@ struct PackRows {
         const float* p = data + k * ld + column;
         for (int64_t d = 0; d < depth; ++d, p += ld, panel += kPanel) {
             if (k + d + kDepth < depth_of_all) prefetch_block(p, ld, columns);
-            if (columns == kPanel) {
-                simd::store(panel, simd::load(p));
-                simd::store(panel + kLanes, simd::load(p + kLanes));
-            } else {
-                const int64_t low = smaller(columns, kLanes);
-                simd::store(panel, simd::load_first(p, low));
-                simd::store(panel + kLanes, simd::load_first(p + low, columns - low));
+            for (int64_t n = 0; n < kPanel; n += kLanes) {
+                const int64_t left = columns - n;
+                simd::store(panel + n, left >= kLanes ? simd::load(p + n)
+                                       : left > 0     ? simd::load_first(p + n, left)
+                                                      : simd::zero());
             }
         }
     }
@@ -132,9 +140,10 @@ struct PackTransposed {
 };
 
 // Copies rows [row, row + rows) of a left factor with row 1, `depth` steps from k on, so that a
-// strip's kStrip elements of one step lie together; strips are kLeftStrip apart. A store writes
-// past a strip's elements into those of the next step, which follow it.
-constexpr int64_t kLeftStrip = kDepth * kStrip + kLanes;
+// strip's kStrip elements of one step lie together; strips are kLeftStrip apart. Whole vectors are
+// stored, past a strip's elements into those of the next step, which follow.
+constexpr int64_t kLeftWidth = quotient_up(kStrip, kLanes) * kLanes;
+constexpr int64_t kLeftStrip = kDepth * kStrip + kLeftWidth;
 
 DRYDOCK_INLINE void pack_left(float* to, const Left& a, int64_t row, int64_t rows, int64_t k,
                               int64_t depth, int64_t K) {
@@ -143,7 +152,10 @@ DRYDOCK_INLINE void pack_left(float* to, const Left& a, int64_t row, int64_t row
         float* strip = to;
         if (k + d + kDepth < K) prefetch_block(from, a.depth, rows);
         for (int64_t m = 0; m < rows; m += kStrip, strip += kLeftStrip) {
-            simd::store(strip, simd::load_first(from + m, smaller(kLanes, rows - m)));
+            for (int64_t i = 0; i < kLeftWidth && m + i < rows; i += kLanes) {
+                simd::store(strip + i,
+                            simd::load_first(from + m + i, smaller(kLanes, rows - m - i)));
+            }
         }
     }
 }
@@ -155,7 +167,7 @@ void strip(const Left& a, const float* panel, int64_t depth, bool first, float* 
     F32 sum[R][V];
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
             sum[r][v] = first ? simd::zero() : simd::load(sums + r * kPanel + v * kLanes);
         }
@@ -164,46 +176,42 @@ void strip(const Left& a, const float* panel, int64_t depth, bool first, float* 
     const float* rows[4] = {a.data, a.data + 3 * a.row, a.data + 6 * a.row, a.data + 9 * a.row};
     for (int64_t k = 0; k < depth; ++k, panel += kPanel) {
         F32 b[V];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) b[v] = simd::load(panel + v * kLanes);
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
             const F32 x = simd::broadcast(rows[r / 3][r % 3 * a.row]);
-#pragma GCC unroll 2
-            for (int v = 0; v < V; ++v) sum[r][v] = simd::fma(x, b[v], sum[r][v]);
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) sum[r][v] = simd::multiply_add(x, b[v], sum[r][v]);
         }
 #pragma GCC unroll 4
         for (int i = 0; i < (R + 2) / 3; ++i) rows[i] += a.depth;
     }
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) simd::store(sums + r * kPanel + v * kLanes, sum[r][v]);
     }
 }
 
 using StripFunction = void (*)(const Left&, const float*, int64_t, bool, float*);
 
-// The strip of `rows` rows, 1 to kStrip.
-template <int V>
-DRYDOCK_INLINE StripFunction strip_of(int64_t rows) {
-    constexpr StripFunction kStrips[] = {
-        strip<1, V>,
-        strip<2, V>,
-        strip<3, V>,
-        strip<4, V>,
-        strip<5, V>,
-        strip<6, V>,
-#if defined(DRYDOCK_SIMD_AVX512)
-        strip<7, V>,
-        strip<8, V>,
-        strip<9, V>,
-        strip<10, V>,
-        strip<11, V>,
-        strip<12, V>,
-#endif
-    };
-    return kStrips[rows - 1];
+// The strip of `rows` rows, 1 to R, and V vectors.
+template <int R, int V>
+StripFunction strip_of_rows(int64_t rows) {
+    if constexpr (R > 1) {
+        if (rows < R) return strip_of_rows<R - 1, V>(rows);
+    }
+    return strip<R, V>;
+}
+
+// The strip of `rows` rows and `columns` columns, 1 to kStrip and to kPanel.
+template <int V = kVectors>
+StripFunction strip_for(int64_t rows, int64_t columns) {
+    if constexpr (V > 1) {
+        if (columns <= (V - 1) * kLanes) return strip_for<V - 1>(rows, columns);
+    }
+    return strip_of_rows<kStrip, V>(rows);
 }
 
 template <class Finish>
@@ -246,7 +254,7 @@ DRYDOCK_INLINE void blocked_unit(const UnitRange& u, int64_t K, const Left& a, c
                 const Left from =
                     kPackLeft ? Left{left + row / kStrip * kLeftStrip, 1, kStrip}
                               : Left{a.data + (u.row + row) * a.row + k * a.depth, a.row, a.depth};
-                const StripFunction run = columns > kLanes ? strip_of<2>(rows) : strip_of<1>(rows);
+                const StripFunction run = strip_for(rows, columns);
                 if (last) {
                     for (int64_t r = 0; r < rows; ++r) {
                         finish.prefetch(u.row + row + r, u.column + c, columns);
