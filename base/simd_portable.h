@@ -1,5 +1,6 @@
-// The portable page of base/simd.h: vectors of the compiler, on the instructions that every processor
-// of its kind has. fma is right and slow, a call for every lane; products take multiply_add.
+// The portable page of base/simd.h: vectors of the compiler, on the instructions that every
+// processor of its kind has. fma is right and slow, a call for every lane; products take
+// multiply_add.
 #pragma once
 
 #include <stdint.h>
@@ -65,7 +66,9 @@ DRYDOCK_INLINE F32 negate(F32 a) { return float_of(bits_of(a) ^ 0x80000000u); }
 
 DRYDOCK_INLINE I32 broadcast_int(uint32_t x) { return I32{x, x, x, x}; }
 DRYDOCK_INLINE I32 lane_numbers() { return I32{0, 1, 2, 3}; }
-DRYDOCK_INLINE Mask first(int64_t n) { return lane_numbers() < broadcast_int(static_cast<uint32_t>(n)); }
+DRYDOCK_INLINE Mask first(int64_t n) {
+    return lane_numbers() < broadcast_int(static_cast<uint32_t>(n));
+}
 DRYDOCK_INLINE Mask both(Mask a, Mask b) { return a & b; }
 DRYDOCK_INLINE F32 to_float(I32 a) {
     return __builtin_convertvector(reinterpret_cast<Mask>(a), F32);
