@@ -1,4 +1,6 @@
 // Every page of base/simd.h: the scalar page against its definitions, the others against it.
+#include <bit>
+
 #include "tests/kernels/harness.h"
 #include "tests/kernels/simd_pages.h"
 
@@ -57,7 +59,8 @@ struct PageCase {
 };
 
 bool same(float a, float b) {
-    return (std::isnan(a) && std::isnan(b)) || std::memcmp(&a, &b, sizeof a) == 0;
+    return (std::isnan(a) && std::isnan(b)) ||
+           std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
 }
 
 void check_scalar(const PageCase& c, Page scalar, int n) {
@@ -86,8 +89,10 @@ void check_scalar(const PageCase& c, Page scalar, int n) {
 }  // namespace
 
 TEST_CASE("the scalar page does what it says, whatever its lanes") {
-    for (const auto& [lanes, scalar] :
+    for (const auto& page :
          {std::pair<int, Page>{4, scalar4_page}, {8, scalar8_page}, {16, scalar16_page}}) {
+        const int lanes = page.first;
+        const Page scalar = page.second;
         INFO("lanes ", lanes);
         for (int n = 0; n <= lanes; ++n) check_scalar(PageCase(lanes), scalar, n);
         const PageCase finite = PageCase::finite(lanes);
