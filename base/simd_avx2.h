@@ -46,6 +46,8 @@ DRYDOCK_INLINE F32 div(F32 a, F32 b) { return _mm256_div_ps(a, b); }
 DRYDOCK_INLINE F32 sqrt(F32 a) { return _mm256_sqrt_ps(a); }
 // a b + c, rounded once.
 DRYDOCK_INLINE F32 fma(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
+// a b + c as the processor does it fastest, rounded once or twice.
+DRYDOCK_INLINE F32 multiply_add(F32 a, F32 b, F32 c) { return fma(a, b, c); }
 // a > b ? a : b, so b where either is NaN or both are zeros.
 DRYDOCK_INLINE F32 max(F32 a, F32 b) { return _mm256_max_ps(a, b); }
 // False where either is NaN.

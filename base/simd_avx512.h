@@ -41,6 +41,7 @@ DRYDOCK_INLINE F32 mul(F32 a, F32 b) { return _mm512_mul_ps(a, b); }
 DRYDOCK_INLINE F32 div(F32 a, F32 b) { return _mm512_div_ps(a, b); }
 DRYDOCK_INLINE F32 sqrt(F32 a) { return _mm512_sqrt_ps(a); }
 DRYDOCK_INLINE F32 fma(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
+DRYDOCK_INLINE F32 multiply_add(F32 a, F32 b, F32 c) { return fma(a, b, c); }
 DRYDOCK_INLINE F32 max(F32 a, F32 b) { return _mm512_max_ps(a, b); }
 DRYDOCK_INLINE Mask greater(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 DRYDOCK_INLINE F32 select(Mask m, F32 yes, F32 no) { return _mm512_mask_blend_ps(m, no, yes); }

@@ -5,12 +5,22 @@
 
 #include "base/compiler.h"
 
-#define DRYDOCK_SIMD_NAMESPACE isa_scalar
+// As many lanes as the page has that it is held against.
+#if !defined(DRYDOCK_SIMD_SCALAR_LANES)
+#define DRYDOCK_SIMD_SCALAR_LANES 8
+#endif
+#if DRYDOCK_SIMD_SCALAR_LANES == 4
+#define DRYDOCK_SIMD_NAMESPACE isa_scalar4
+#elif DRYDOCK_SIMD_SCALAR_LANES == 8
+#define DRYDOCK_SIMD_NAMESPACE isa_scalar8
+#else
+#define DRYDOCK_SIMD_NAMESPACE isa_scalar16
+#endif
 
 namespace drydock::simd {
-inline namespace isa_scalar {
+inline namespace DRYDOCK_SIMD_NAMESPACE {
 
-constexpr int kLanes = 8;
+constexpr int kLanes = DRYDOCK_SIMD_SCALAR_LANES;
 struct F32 {
     float lane[kLanes];
 };
@@ -23,7 +33,11 @@ struct I32 {
 
 // What each function does is said on the page above.
 
-DRYDOCK_INLINE F32 broadcast(float x) { return {{x, x, x, x, x, x, x, x}}; }
+DRYDOCK_INLINE F32 broadcast(float x) {
+    F32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = x;
+    return v;
+}
 DRYDOCK_INLINE F32 zero() { return broadcast(0); }
 DRYDOCK_INLINE F32 load_first(const float* p, int64_t n) {
     F32 v = zero();
@@ -60,6 +74,7 @@ DRYDOCK_INLINE F32 fma(F32 a, F32 b, F32 c) {
     for (int i = 0; i < kLanes; ++i) a.lane[i] = __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]);
     return a;
 }
+DRYDOCK_INLINE F32 multiply_add(F32 a, F32 b, F32 c) { return fma(a, b, c); }
 DRYDOCK_INLINE F32 max(F32 a, F32 b) {
     for (int i = 0; i < kLanes; ++i) a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
     return a;
@@ -110,8 +125,16 @@ DRYDOCK_INLINE Mask both(Mask a, Mask b) {
     return m;
 }
 
-DRYDOCK_INLINE I32 broadcast_int(uint32_t x) { return {{x, x, x, x, x, x, x, x}}; }
-DRYDOCK_INLINE I32 lane_numbers() { return {{0, 1, 2, 3, 4, 5, 6, 7}}; }
+DRYDOCK_INLINE I32 broadcast_int(uint32_t x) {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = x;
+    return v;
+}
+DRYDOCK_INLINE I32 lane_numbers() {
+    I32 v;
+    for (int i = 0; i < kLanes; ++i) v.lane[i] = static_cast<uint32_t>(i);
+    return v;
+}
 DRYDOCK_INLINE I32 bits_of(F32 a) {
     I32 v;
     for (int i = 0; i < kLanes; ++i) v.lane[i] = __builtin_bit_cast(uint32_t, a.lane[i]);
@@ -177,8 +200,12 @@ DRYDOCK_INLINE Product multiply_full(I32 a, I32 b) {
     return p;
 }
 DRYDOCK_INLINE float sum(F32 v) {
-    const float* l = v.lane;
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+    float lane[kLanes];
+    for (int i = 0; i < kLanes; ++i) lane[i] = v.lane[i];
+    for (int n = kLanes / 2; n > 0; n /= 2) {
+        for (int i = 0; i < n; ++i) lane[i] += lane[i + n];
+    }
+    return lane[0];
 }
 DRYDOCK_INLINE float largest(F32 v) {
     float lane[kLanes];
@@ -203,5 +230,5 @@ DRYDOCK_INLINE void transpose(F32 (&v)[kLanes]) {
     }
 }
 
-}  // namespace isa_scalar
+}  // namespace DRYDOCK_SIMD_NAMESPACE
 }  // namespace drydock::simd

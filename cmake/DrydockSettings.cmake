@@ -15,7 +15,12 @@ if(DRYDOCK_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
+if(CMAKE_CROSSCOMPILING)  # of its library there is none for the target, its headers do
+    add_library(fmt::fmt INTERFACE IMPORTED)
+    set_target_properties(fmt::fmt PROPERTIES INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY=1)
+else()
+    find_package(fmt REQUIRED)
+endif()
 find_package(nlohmann_json REQUIRED)
 
 # Warnings, sanitizers and contraction, applied to every target of ours.

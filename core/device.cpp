@@ -18,18 +18,21 @@ kernels::Isa choose_isa(std::string name) {
         const char* forced = std::getenv("DRYDOCK_ISA");
         if (forced) name = forced;
     }
-    const kernels::Isa best = kernels::best_isa();
+    using kernels::Isa;
+    const Isa best = kernels::best_isa();
     if (name.empty()) return best;
-    if (name == "portable") return kernels::Isa::portable;
-    if (name != "avx2" && name != "avx512" && name != "amx") {
+    Isa wanted = Isa::avx512;  // for amx too
+    if (name == "portable") wanted = Isa::portable;
+    if (name == "avx2") wanted = Isa::avx2;
+    if (name == "neon") wanted = Isa::neon;
+    if (wanted == Isa::avx512 && name != "avx512" && name != "amx") {
         throw Error(
-            fmt::format("[device] expected DRYDOCK_ISA to be portable, avx2, avx512 or amx, "
+            fmt::format("[device] expected DRYDOCK_ISA to be portable, avx2, avx512, amx or neon, "
                         "got '{}'",
                         name),
             ErrorKind::usage);
     }
-    const kernels::Isa wanted = name == "avx2" ? kernels::Isa::avx2 : kernels::Isa::avx512;
-    if (best < wanted) {
+    if (!kernels::has_isa(wanted)) {
         throw Error(fmt::format("[device] DRYDOCK_ISA={} was asked for, but this processor has {} "
                                 "at most; unset it, or ask for that",
                                 name, name_of(best)),

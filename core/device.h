@@ -13,9 +13,9 @@ namespace drydock {
 class Device {
   public:
     // `threads` 0 takes all cores. `isa` "" takes DRYDOCK_ISA from the environment, or else the
-    // best that this processor has; "portable", "avx2", "avx512" and "amx" force a path, the widest
-    // one built that is not above it. Throws Error (usage) when the name is unknown or the
-    // processor lacks it.
+    // best that this processor has; "portable", "avx2", "avx512", "amx" and "neon" force a path,
+    // the widest one built that is not above it. Throws Error (usage) when the name is unknown or
+    // the processor lacks it.
     static Device cpu(int threads = 0, const std::string& isa = "");
 
     kernels::Isa isa() const { return isa_; }

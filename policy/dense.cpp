@@ -179,7 +179,9 @@ DRYDOCK_INLINE drydock_act_status bound_action(const drydock_policy& p, const fl
 
 void Portable::hidden_layer(const Layer& layer, std::uint32_t begin, std::uint32_t end,
                             const float* start, const Rows& x, std::uint64_t rows, const Rows& y) {
-    run_hidden<Fma, 8>(layer, begin, end, start, x, rows, y);
+    // Emulated, one fma fills the registers; of instructions many must be under way at once.
+    constexpr int kLanes = __is_same(Fma, HardwareFma) ? 64 : 8;
+    run_hidden<Fma, kLanes>(layer, begin, end, start, x, rows, y);
 }
 void Portable::last_layer(const Layer& layer, const float* x, float* y) {
     run_last<Fma>(layer, x, y);

@@ -47,6 +47,8 @@ CpuTable table_of(Isa isa) {
 #if defined(DRYDOCK_HAS_X86_SIMD)
     if (isa == Isa::avx2) take_avx2_kernels(table);
     if (isa == Isa::avx512) take_avx512_kernels(table);
+#elif defined(DRYDOCK_HAS_NEON)
+    if (isa == Isa::neon) take_neon_kernels(table);
 #endif
     return table;
 }
@@ -58,6 +60,8 @@ Isa find_best_isa() {
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
     if (avx2) return avx512 ? Isa::avx512 : Isa::avx2;
+#elif defined(DRYDOCK_HAS_NEON)
+    return Isa::neon;
 #endif
     return Isa::portable;
 }
@@ -69,9 +73,14 @@ Isa best_isa() {
     return best;
 }
 
+bool has_isa(Isa isa) {
+    const Isa best = best_isa();
+    return isa == Isa::portable || isa == best || (isa == Isa::avx2 && best == Isa::avx512);
+}
+
 const CpuTable& cpu_table(Isa isa) {
     static const CpuTable tables[] = {table_of(Isa::portable), table_of(Isa::avx2),
-                                      table_of(Isa::avx512)};
+                                      table_of(Isa::avx512), table_of(Isa::neon)};
     return tables[static_cast<std::size_t>(isa)];
 }
 

@@ -17,15 +17,27 @@
 
 namespace drydock::kernels {
 
-// In order: a processor that has one has those before it.
-enum class Isa : std::uint8_t { portable, avx2, avx512 };
+// A processor with avx512 has avx2 too, and every one runs portable.
+enum class Isa : std::uint8_t { portable, avx2, avx512, neon };
 
 constexpr const char* name_of(Isa isa) {
-    return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "portable";
+    switch (isa) {
+        case Isa::portable:
+            return "portable";
+        case Isa::avx2:
+            return "avx2";
+        case Isa::avx512:
+            return "avx512";
+        case Isa::neon:
+            return "neon";
+    }
+    return "";
 }
 
-// What this processor can run, the best last; found by CPUID once.
+// The best that this build has for this processor; found once, on x86-64 by CPUID.
 Isa best_isa();
+// Whether this build and this processor have it.
+bool has_isa(Isa isa);
 
 struct CpuTable {
     CpuKernel<LinearForward> linear_forward;

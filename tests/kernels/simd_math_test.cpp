@@ -23,10 +23,12 @@ struct MapPage {
 };
 
 std::vector<MapPage> map_pages() {
-    std::vector<MapPage> pages = {{"scalar", scalar_map}};
+    std::vector<MapPage> pages = {{"scalar", scalar_map}, {"portable", portable_map}};
 #if defined(DRYDOCK_HAS_AVX2)
-    if (best_isa() >= Isa::avx2) pages.push_back({"avx2", avx2_map});
-    if (best_isa() >= Isa::avx512) pages.push_back({"avx512", avx512_map});
+    if (has_isa(Isa::avx2)) pages.push_back({"avx2", avx2_map});
+    if (has_isa(Isa::avx512)) pages.push_back({"avx512", avx512_map});
+#elif defined(DRYDOCK_HAS_NEON)
+    pages.push_back({"neon", neon_map});
 #endif
     return pages;
 }

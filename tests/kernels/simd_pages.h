@@ -7,16 +7,22 @@ namespace drydock::kernels::testing {
 
 // Results of every function on the vectors a, b, c and the first n lanes, kLanes floats each, in
 // this order: add sub mul div sqrt fma max select(a > b, b, c) load_first zero broadcast sum(in all
-// lanes); then the transpose of the eight rows at a.
-constexpr int kPageResults = 12 + 8;
+// lanes); then the transpose of the kLanes rows at a; then, not on the scalar page, which has no
+// say in its rounding, multiply_add.
+constexpr int page_results(int lanes) { return 12 + lanes + 1; }
 
 struct PageInput {
-    const float *a, *b, *c;  // 8 rows of 8 at a, 8 elements at b and c
+    const float *a, *b, *c;  // kLanes rows of kLanes at a, kLanes elements at b and c
     std::int64_t n;
 };
 
-void scalar_page(const PageInput& in, float* out, float* first_n);
+void scalar4_page(const PageInput& in, float* out, float* first_n);
+void scalar8_page(const PageInput& in, float* out, float* first_n);
+void scalar16_page(const PageInput& in, float* out, float* first_n);
+void portable_page(const PageInput& in, float* out, float* first_n);
 void avx2_page(const PageInput& in, float* out, float* first_n);
+void avx512_page(const PageInput& in, float* out, float* first_n);
+void neon_page(const PageInput& in, float* out, float* first_n);
 
 // The functions that make a vector of one or two, masks shown as 1 and 0, integers as the bits of
 // floats; shifts are by 7.
@@ -52,6 +58,9 @@ enum class VectorFunction {
 // out = f(a, b) for n elements, a multiple of four vectors. Returns the lanes of a vector.
 std::int64_t scalar_map(VectorFunction f, const float* a, const float* b, float* out,
                         std::int64_t n);
+std::int64_t portable_map(VectorFunction f, const float* a, const float* b, float* out,
+                          std::int64_t n);
+std::int64_t neon_map(VectorFunction f, const float* a, const float* b, float* out, std::int64_t n);
 std::int64_t avx2_map(VectorFunction f, const float* a, const float* b, float* out, std::int64_t n);
 std::int64_t avx512_map(VectorFunction f, const float* a, const float* b, float* out,
                         std::int64_t n);

@@ -1,13 +1,17 @@
-// A linear layer and its gradients: tiles of the output with the activation in the tile's store.
+// A linear layer and its gradients. f32 goes to kernels/cpu/simd/linear.cpp, compiled with the
+// portable page of base/simd.h; f64 is tiles of the output with the activation in the tile's store.
 #include "kernels/api/linear.h"
 
 #include <cmath>
 
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/portable/product.h"
+#include "kernels/cpu/simd/kernels.h"
 
 namespace drydock::kernels::portable {
 namespace {
+
+using T = double;  // of the tiles
 
 template <class Args>
 bool valid_layer(const Args& a) {
@@ -21,7 +25,6 @@ Status check_forward(const LinearForward& a) {
 
 std::int64_t forward_units(const LinearForward& a) { return tile_count(a.N, a.O); }
 
-template <class T>
 void forward_unit(const LinearForward& a, std::int64_t unit) {
     const TileRange t = tile_range(unit, a.N, a.O);
     Tile<T> sums;
@@ -58,7 +61,6 @@ Status check_input_gradient(const LinearInputGradient& a) {
 
 std::int64_t input_gradient_units(const LinearInputGradient& a) { return tile_count(a.N, a.I); }
 
-template <class T>
 void input_gradient_unit(const LinearInputGradient& a, std::int64_t unit) {
     const TileRange t = tile_range(unit, a.N, a.I);
     Tile<T> sums;
@@ -86,7 +88,6 @@ Status check_weight_gradient(const LinearWeightGradient& a) {
 std::int64_t weight_gradient_units(const LinearWeightGradient& a) { return tile_count(a.O, a.I); }
 
 // Rows are added in ascending order, in the units of the first column of tiles.
-template <class T>
 void bias_gradient(const LinearWeightGradient& a, const TileRange& t) {
     T* db = static_cast<T*>(a.db) + t.row;
     std::fill_n(db, t.rows, T(0));
@@ -96,32 +97,44 @@ void bias_gradient(const LinearWeightGradient& a, const TileRange& t) {
     }
 }
 
-template <class T>
 void weight_gradient_unit(const LinearWeightGradient& a, std::int64_t unit) {
     const TileRange t = tile_range(unit, a.O, a.I);
     Tile<T> sums;
     multiply(sums, t, a.N, {a.dy, a.lddy, true}, {a.x, a.ldx, false});
     store(sums, t, a.dw, a.I, [](T v, std::int64_t, std::int64_t) { return v; });
-    if (a.db != nullptr && t.column == 0) bias_gradient<T>(a, t);
+    if (a.db != nullptr && t.column == 0) bias_gradient(a, t);
 }
+
+// A kernel of the two: `vectors` for f32, else tiles.
+template <class Args, CpuKernel<Args> (*vectors)(), std::int64_t (*tiles)(const Args&),
+          void (*tile)(const Args&, std::int64_t)>
+struct ByType {
+    static std::int64_t units(const Args& a) {
+        return a.dtype == DType::f32 ? vectors().units(a) : tiles(a);
+    }
+    static void run(const Args& a, std::int64_t first, std::int64_t last) {
+        if (a.dtype == DType::f32) return vectors().run(a, first, last);
+        for (std::int64_t u = first; u < last; ++u) tile(a, u);
+    }
+};
 
 }  // namespace
 
 CpuKernel<LinearForward> linear_forward() {
-    return {check_forward, forward_units,
-            run_units<LinearForward, forward_unit<float>, forward_unit<double>>};
+    using Kernel = ByType<LinearForward, kernels::linear_forward, forward_units, forward_unit>;
+    return {check_forward, Kernel::units, Kernel::run};
 }
 
 CpuKernel<LinearInputGradient> linear_input_gradient() {
-    return {
-        check_input_gradient, input_gradient_units,
-        run_units<LinearInputGradient, input_gradient_unit<float>, input_gradient_unit<double>>};
+    using Kernel = ByType<LinearInputGradient, kernels::linear_input_gradient, input_gradient_units,
+                          input_gradient_unit>;
+    return {check_input_gradient, Kernel::units, Kernel::run};
 }
 
 CpuKernel<LinearWeightGradient> linear_weight_gradient() {
-    return {
-        check_weight_gradient, weight_gradient_units,
-        run_units<LinearWeightGradient, weight_gradient_unit<float>, weight_gradient_unit<double>>};
+    using Kernel = ByType<LinearWeightGradient, kernels::linear_weight_gradient,
+                          weight_gradient_units, weight_gradient_unit>;
+    return {check_weight_gradient, Kernel::units, Kernel::run};
 }
 
 }  // namespace drydock::kernels::portable

@@ -1,5 +1,5 @@
-// Products of matrices, cut into output tiles by the sizes alone. The only file that sees Eigen is
-// product.cpp: its templates are slow to compile, so every kernel shares one instantiation.
+// Products of matrices in f32 and f64, cut into output tiles by the sizes alone. An element's bits
+// depend on its row of a and its column of b only.
 #pragma once
 
 #include <algorithm>

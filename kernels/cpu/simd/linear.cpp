@@ -219,7 +219,7 @@ bool few_inputs(const LinearWeightGradient& a) { return a.I <= kFewInputs; }
 
 // With few outputs: the outputs of a unit, in equal parts of what a strip holds, and its columns.
 DRYDOCK_INLINE int64_t few_outputs_rows(const LinearWeightGradient& a) {
-    return quotient_up(a.O, quotient_up(a.O, kStrip));
+    return quotient_up(a.O, quotient_up(a.O, kNarrowStrip));
 }
 DRYDOCK_INLINE int64_t few_outputs_columns(const LinearWeightGradient& a) {
     return narrow_weight_vectors(few_outputs_rows(a)) * kLanes;

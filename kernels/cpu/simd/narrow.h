@@ -14,7 +14,9 @@ constexpr int64_t kShallow = 12;        // inputs of a forward product, outputs 
 constexpr int64_t kShallowRows = 8;     // that are written together
 constexpr int64_t kShallowUnit = 128;   // rows of a unit of a forward product
 constexpr int64_t kShallowPanels = 32;
-constexpr int64_t kNarrowRows = 64;  // of a unit
+constexpr int64_t kPair = 2 * kLanes;                     // columns that meet a row together
+constexpr int64_t kNarrowRows = 64;                       // of a unit
+constexpr int kNarrowStrip = kStrip * kPanelVectors / 2;  // rows of two vectors in registers
 
 // R rows of x times one row of weights: 16 chains along the depth, which are summed at the end, for
 // every instruction set.
@@ -36,7 +38,7 @@ DRYDOCK_INLINE void dot_rows(const float* x, int64_t ldx, const float* w, int64_
             const F32 weights = simd::load(w + at);
 #pragma GCC unroll 4
             for (int r = 0; r < R; ++r) {
-                sum[r][v] = simd::fma(simd::load(x + r * ldx + at), weights, sum[r][v]);
+                sum[r][v] = simd::multiply_add(simd::load(x + r * ldx + at), weights, sum[r][v]);
             }
         }
     }
@@ -48,7 +50,8 @@ DRYDOCK_INLINE void dot_rows(const float* x, int64_t ldx, const float* w, int64_
         const F32 weights = simd::load_first(w + at, n);
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) {
-            sum[r][v] = simd::fma(simd::load_first(x + r * ldx + at, n), weights, sum[r][v]);
+            sum[r][v] =
+                simd::multiply_add(simd::load_first(x + r * ldx + at, n), weights, sum[r][v]);
         }
     }
 #pragma GCC unroll 4
@@ -139,7 +142,7 @@ void shallow_columns(const ShallowLeft& a, const ShallowRight& b, const Start& f
         for (int k = 0; k < K; ++k) {
             const F32 x = simd::broadcast(left[k]);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[v] = simd::fma(x, right[k][v], sum[v]);
+            for (int v = 0; v < V; ++v) sum[v] = simd::multiply_add(x, right[k][v], sum[v]);
         }
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) finish(r, column + v * kLanes, kLanes, sum[v]);
@@ -150,7 +153,7 @@ void shallow_columns(const ShallowLeft& a, const ShallowRight& b, const Start& f
 template <int K, int V, class Finish>
 DRYDOCK_INLINE void shallow_block(const ShallowLeft& a, const ShallowRight& b,
                                   const Finish& finish) {
-    if constexpr (K <= kStrip) {
+    if constexpr (K <= kNarrowStrip) {
         shallow_columns<K, V>(a, b, FromZero{}, finish);
     } else {
         constexpr int kHalf = (K + 1) / 2;
@@ -194,15 +197,15 @@ struct ShallowInputGradient {
             whole_rows<O>(some);
             i = I / kLanes * kLanes;
         } else {
-            for (; i + kPanel <= I; i += kPanel) shallow_block<O, 2>(some, {w + i, I, i}, finish);
+            for (; i + kPair <= I; i += kPair) shallow_block<O, 2>(some, {w + i, I, i}, finish);
         }
         for (; i < I; i += kLanes) {
             const int64_t n = smaller(kLanes, I - i);
             for (int64_t r = some.row; r < some.row + some.rows; ++r) {
                 F32 sum = simd::zero();
                 for (int o = 0; o < O; ++o) {
-                    sum = simd::fma(simd::broadcast(some.data[r * some.ld + o]),
-                                    simd::load_first(w + o * I + i, n), sum);
+                    sum = simd::multiply_add(simd::broadcast(some.data[r * some.ld + o]),
+                                             simd::load_first(w + o * I + i, n), sum);
                 }
                 finish(r, i, n, sum);
             }
@@ -225,7 +228,7 @@ struct ShallowInputGradient {
                 F32 sum = simd::zero();
 #pragma GCC unroll 2
                 for (int o = 0; o < O; ++o) {
-                    sum = simd::fma(x[o], simd::load(weights + o * width + i), sum);
+                    sum = simd::multiply_add(x[o], simd::load(weights + o * width + i), sum);
                 }
                 store(r, i, kLanes, sum);
             }
@@ -253,7 +256,10 @@ struct ShallowForward {
         for (int64_t row = x.row; row < end; row += kShallowRows) {
             const ShallowLeft some = {x.data, x.ld, row, smaller(kShallowRows, end - row)};
             for (int64_t p = 0; p < panels; ++p) {
-                shallow_block<I, 2>(some, {packed + p * I * kPanel, kPanel, p * kPanel}, finish);
+                for (int64_t c = 0; c < kPanel; c += kPair) {
+                    shallow_block<I, 2>(some, {packed + p * I * kPanel + c, kPanel, p * kPanel + c},
+                                        finish);
+                }
             }
         }
     }
@@ -287,7 +293,7 @@ void narrow_weight_strip(const float* dy, int64_t lddy, const float* x, int64_t 
         for (int r = 0; r < R; ++r) {
             const F32 d = simd::broadcast(dy[r]);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[r][v] = simd::fma(d, b[v], sum[r][v]);
+            for (int v = 0; v < V; ++v) sum[r][v] = simd::multiply_add(d, b[v], sum[r][v]);
         }
     }
 #pragma GCC unroll 12
@@ -313,7 +319,7 @@ DRYDOCK_INLINE void narrow_weight_columns(int64_t O, const float* dy, int64_t ld
         narrow_weight_strip<4, 2>,
         narrow_weight_strip<5, 2>,
         narrow_weight_strip<6, 2>,
-#if defined(DRYDOCK_SIMD_AVX512)
+#if defined(DRYDOCK_SIMD_AVX512) || defined(DRYDOCK_SIMD_NEON)
         narrow_weight_strip<7, 2>,
         narrow_weight_strip<8, 2>,
         narrow_weight_strip<9, 2>,

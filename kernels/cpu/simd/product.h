@@ -2,12 +2,12 @@
 //
 // A unit is a tile of the output. Block by block of the depth, a panel of the right factor is
 // copied into a buffer on the stack, where a row of kPanel elements is contiguous; strips of kStrip
-// output rows then live in registers while they run along the block. Between blocks they wait in a
-// second buffer, and after the last one they are finished and stored. A left factor whose depth
-// runs across the rows of memory is copied too, so that a strip finds its elements side by side.
+// output rows then live in registers while they run along the block, and go from there to the
+// output. Between blocks they wait in a second buffer. The left factor is read in place: one
+// element at a time, so that the processor fetches its lines far ahead of their use.
 //
-// Every output element is one chain of fma along the depth, whatever its place in a strip, panel or
-// unit: its bits do not depend on the number of rows or columns.
+// Every output element is one chain of multiply-adds along the depth, whatever its place in a
+// strip, panel or unit: its bits do not depend on the number of rows or columns.
 #pragma once
 
 #include "base/simd.h"
@@ -19,9 +19,19 @@ namespace {
 using simd::F32;
 using simd::kLanes;
 
-// Registers: kStrip x 2 sums, two vectors of the panel and one element of the left factor.
-constexpr int kStrip = kLanes == 16 ? 12 : 6;
-constexpr int64_t kPanel = 2 * kLanes;
+// In registers, 32 of them or 16: kStrip x kPanelVectors sums, elements of the left factor and
+// vectors of the panel. The portable page's multiply-add needs one more, so that there it pays to
+// take the panel from memory.
+#if defined(DRYDOCK_SIMD_AVX512)
+constexpr int kStrip = 12, kPanelVectors = 2;
+#elif defined(DRYDOCK_SIMD_NEON)
+constexpr int kStrip = 6, kPanelVectors = 4;
+#elif defined(DRYDOCK_SIMD_PORTABLE)
+constexpr int kStrip = 3, kPanelVectors = 4;
+#else
+constexpr int kStrip = 6, kPanelVectors = 2;
+#endif
+constexpr int64_t kPanel = kPanelVectors * kLanes;
 constexpr int64_t kDepth = 256;  // of a block
 
 DRYDOCK_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -110,13 +120,11 @@ struct PackRows {
         const float* p = data + k * ld + column;
         for (int64_t d = 0; d < depth; ++d, p += ld, panel += kPanel) {
             if (k + d + kBlock < depth_of_all) prefetch_block<kBlock>(p, ld, columns);
-            if (columns == kPanel) {
-                simd::store(panel, simd::load(p));
-                simd::store(panel + kLanes, simd::load(p + kLanes));
-            } else {
-                const int64_t low = smaller(columns, kLanes);
-                simd::store(panel, simd::load_first(p, low));
-                simd::store(panel + kLanes, simd::load_first(p + low, columns - low));
+            for (int64_t n = 0; n < kPanel; n += kLanes) {
+                const int64_t left = columns - n;
+                simd::store(panel + n, left >= kLanes ? simd::load(p + n)
+                                       : left > 0     ? simd::load_first(p + n, left)
+                                                      : simd::zero());
             }
         }
     }
@@ -163,7 +171,7 @@ DRYDOCK_INLINE void accumulate(const Left& a, const float* right, int64_t ld, in
         for (int r = 0; r < R; ++r) {
             const F32 x = simd::broadcast(rows[r / 3][r % 3 * a.row]);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[r][v] = simd::fma(x, b[v], sum[r][v]);
+            for (int v = 0; v < V; ++v) sum[r][v] = simd::multiply_add(x, b[v], sum[r][v]);
         }
 #pragma GCC unroll 4
         for (int i = 0; i < (R + 2) / 3; ++i) rows[i] += a.depth;
@@ -176,7 +184,7 @@ template <int R, int V>
 DRYDOCK_INLINE void begin_strip(const float* sums, bool first, F32 (&sum)[R][V]) {
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
             sum[r][v] = first ? simd::zero() : simd::load(sums + r * kPanel + v * kLanes);
         }
@@ -191,7 +199,7 @@ void strip(const Left& a, const float* panel, int64_t depth, bool first, float* 
     accumulate(a, panel, kPanel, depth, sum);
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) simd::store(sums + r * kPanel + v * kLanes, sum[r][v]);
     }
 }
@@ -214,7 +222,7 @@ void last_strip(const Left& a, const float* panel, int64_t depth, bool first, co
     if (place.columns == V * kLanes) {
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
             for (int v = 0; v < V; ++v) {
                 finish(place.row + r, place.column + v * kLanes, kLanes, sum[r][v]);
             }
@@ -222,7 +230,7 @@ void last_strip(const Left& a, const float* panel, int64_t depth, bool first, co
     } else {
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
             for (int v = 0; v < V; ++v) {
                 finish(place.row + r, place.column + v * kLanes,
                        smaller(kLanes, place.columns - v * kLanes), sum[r][v]);
@@ -243,10 +251,29 @@ struct StripTable {
 #if defined(DRYDOCK_SIMD_AVX512)
 template <int V, class Finish>
 using Strips = StripTable<V, Finish, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;
+#elif defined(DRYDOCK_SIMD_PORTABLE)
+template <int V, class Finish>
+using Strips = StripTable<V, Finish, 1, 2, 3>;
 #else
 template <int V, class Finish>
 using Strips = StripTable<V, Finish, 1, 2, 3, 4, 5, 6>;
 #endif
+
+// Those for as many vectors as `columns` need, 1 to kPanel.
+template <class Finish, int V = kPanelVectors>
+DRYDOCK_INLINE auto inner_strips(int64_t columns) -> const typename Strips<V, Finish>::Inner* {
+    if constexpr (V > 1) {
+        if (columns <= (V - 1) * kLanes) return inner_strips<Finish, V - 1>(columns);
+    }
+    return Strips<V, Finish>::kInner;
+}
+template <class Finish, int V = kPanelVectors>
+DRYDOCK_INLINE auto last_strips(int64_t columns) -> const typename Strips<V, Finish>::Last* {
+    if constexpr (V > 1) {
+        if (columns <= (V - 1) * kLanes) return last_strips<Finish, V - 1>(columns);
+    }
+    return Strips<V, Finish>::kLast;
+}
 
 // The unit `u` of a product of depth K: finish(row, column, n, sums) stores n <= kLanes sums at a
 // place of the output, and finish.prefetch(row, column, n) asks for what that will touch. K = 0
@@ -271,16 +298,14 @@ DRYDOCK_INLINE void blocked_unit(const UnitRange& u, int64_t K, const Left& a, c
             for (int64_t row = 0; row < u.rows; row += kStrip, tile += kStrip * kPanel) {
                 const int64_t rows = smaller(kStrip, u.rows - row);
                 const Left from = {a.data + (u.row + row) * a.row + k * a.depth, a.row, a.depth};
-                const bool two = columns > kLanes;
                 if (!last) {
-                    (two ? Strips<2, Finish>::kInner : Strips<1, Finish>::kInner)[rows - 1](
-                        from, panel, depth, k == 0, tile);
+                    inner_strips<Finish>(columns)[rows - 1](from, panel, depth, k == 0, tile);
                     continue;
                 }
                 for (int64_t r = kStrip; r < 2 * kStrip; ++r) {
                     finish.prefetch(u.row + row + r, u.column + c, columns);
                 }
-                (two ? Strips<2, Finish>::kLast : Strips<1, Finish>::kLast)[rows - 1](
+                last_strips<Finish>(columns)[rows - 1](
                     from, panel, depth, k == 0, tile, {u.row + row, u.column + c, columns}, finish);
             }
         }

@@ -1,5 +1,5 @@
-// Sums and means over a middle dimension whose inner one is contiguous, in f32: rows are added whole,
-// as memory has them. Every output is a sum of sums of kBlock terms, in ascending order.
+// Sums and means over a middle dimension whose inner one is contiguous, in f32: rows are added
+// whole, as memory has them. Every output is a sum of sums of kBlock terms, in ascending order.
 #include "kernels/api/reduce.h"
 
 #include "base/simd.h"
@@ -13,12 +13,12 @@ namespace {
 using simd::F32;
 using simd::kLanes;
 
-constexpr int64_t kColumns = 1024;    // outputs that are summed side by side, at most
-constexpr int64_t kFewColumns = 64;   // the same where there are few outer rows
-constexpr int64_t kManyOuter = 16;    // not few
-constexpr int64_t kBlock = 16;        // terms that are added one after the other
+constexpr int64_t kColumns = 1024;   // outputs that are summed side by side, at most
+constexpr int64_t kFewColumns = 64;  // the same where there are few outer rows
+constexpr int64_t kManyOuter = 16;   // not few
+constexpr int64_t kBlock = 16;       // terms that are added one after the other
 constexpr int64_t kLongest = kBlock * kBlock;
-constexpr int64_t kLeastInner = 16;   // below it lanes would be idle
+constexpr int64_t kLeastInner = 16;  // below it lanes would be idle
 
 Status check(const Reduce& r) {
     const bool sum = r.op == Reduction::sum || r.op == Reduction::mean;

@@ -7,6 +7,8 @@ namespace drydock::kernels {
 
 #if defined(DRYDOCK_SIMD_AVX512)
 void take_avx512_kernels(CpuTable& table) {
+#elif defined(DRYDOCK_SIMD_NEON)
+void take_neon_kernels(CpuTable& table) {
 #else
 void take_avx2_kernels(CpuTable& table) {
 #endif

@@ -7,5 +7,6 @@ struct CpuTable;
 
 void take_avx2_kernels(CpuTable& table);
 void take_avx512_kernels(CpuTable& table);
+void take_neon_kernels(CpuTable& table);
 
 }  // namespace drydock::kernels
