@@ -6,6 +6,15 @@
 
 namespace drydock::kernels {
 
+// What a product does with its two factors. `bf16` is for f32 alone: each factor is rounded to
+// bfloat16 (base/bf16.h) and the products are summed in f32, in an order of the kernel's own; the
+// bias, its gradient and everything in memory stay f32. A sum below 2^-126 may count as zero.
+// Kernels of one precision refuse the other.
+enum class Precision : std::uint8_t { full, bf16 };
+
+// Layers of few outputs gain nothing from bf16: programs ask for it above so many.
+constexpr std::int64_t kNarrowOutputs = 8;
+
 // y = activation(x w^T + bias)
 struct LinearForward {
     DType dtype;
@@ -17,6 +26,7 @@ struct LinearForward {
     const void* bias;  // (O) or null
     void* y;           // (N, O)
     std::int64_t ldy;
+    Precision precision = Precision::full;
 };
 
 // dx = dy w. With activation_below other than none, dx is also multiplied by that activation's
@@ -32,6 +42,7 @@ struct LinearInputGradient {
     const void* y_below;  // (N, I) contiguous, or null with Activation::none
     void* dx;             // (N, I)
     std::int64_t lddx;
+    Precision precision = Precision::full;
 };
 
 // dw = dy^T x, db = sum over rows of dy.
@@ -44,6 +55,7 @@ struct LinearWeightGradient {
     std::int64_t ldx;
     void* dw;  // (O, I), contiguous
     void* db;  // (O) or null
+    Precision precision = Precision::full;
 };
 
 // c = op(a) op(b), op being the identity or the transposition. The basic operation that the fused

@@ -2,6 +2,8 @@
 // instruction set has no file of its own for one, it holds the portable kernel.
 #pragma once
 
+#include <cstddef>
+
 #include "kernels/api/attention.h"
 #include "kernels/api/elementwise.h"
 #include "kernels/api/gather.h"
@@ -17,20 +19,24 @@
 
 namespace drydock::kernels {
 
-// In order: a processor that has one has those before it.
-enum class Isa : std::uint8_t { portable, avx2, avx512 };
+// In order: a processor that has one has those before it. The last two differ from avx512 in the
+// products of Precision::bf16 alone.
+enum class Isa : std::uint8_t { portable, avx2, avx512, avx512_bf16, amx };
 
-constexpr const char* name_of(Isa isa) {
-    return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "portable";
-}
+constexpr const char* kIsaNames[] = {"portable", "avx2", "avx512", "avx512_bf16", "amx"};
+constexpr const char* name_of(Isa isa) { return kIsaNames[static_cast<std::size_t>(isa)]; }
 
-// What this processor can run, the best last; found by CPUID once.
+// What this processor can run, the best last; found by CPUID once. AMX is also asked of the system,
+// which has to save the tiles.
 Isa best_isa();
 
 struct CpuTable {
     CpuKernel<LinearForward> linear_forward;
     CpuKernel<LinearInputGradient> linear_input_gradient;
     CpuKernel<LinearWeightGradient> linear_weight_gradient;
+    CpuKernel<LinearForward> linear_forward_bf16;  // Precision::bf16
+    CpuKernel<LinearInputGradient> linear_input_gradient_bf16;
+    CpuKernel<LinearWeightGradient> linear_weight_gradient_bf16;
     CpuKernel<Matmul> matmul;
     CpuKernel<UnaryMap> unary;
     CpuKernel<BinaryMap> binary;

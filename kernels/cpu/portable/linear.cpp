@@ -11,7 +11,7 @@ namespace {
 
 template <class Args>
 bool valid_layer(const Args& a) {
-    return is_float(a.dtype) && a.N >= 0 && a.I >= 1 && a.O >= 1;
+    return is_float(a.dtype) && a.precision == Precision::full && a.N >= 0 && a.I >= 1 && a.O >= 1;
 }
 
 Status check_forward(const LinearForward& a) {

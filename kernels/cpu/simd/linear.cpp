@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/simd/kernels.h"
+#include "kernels/cpu/simd/layer_stores.h"
 #include "kernels/cpu/simd/narrow.h"
 #include "kernels/cpu/simd/product.h"
 
@@ -18,33 +19,6 @@ Status check_forward(const LinearForward& a) {
 int64_t forward_units(const LinearForward& a) {
     return a.O <= kNarrow ? quotient_up(a.N, kNarrowRows) : tall_units(a.N, a.O).count();
 }
-
-// Adds the bias and applies the activation.
-template <Activation activation>
-struct StoreForward {
-    float* y;
-    int64_t ld;
-    const float* bias;
-
-    DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
-        prefetch_line(y + row * ld + column, n, true);
-    }
-    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
-        if (bias != nullptr) v = simd::add(v, simd::load_first(bias + column, n));
-        if (activation == Activation::relu) v = simd::max(simd::zero(), v);
-        float* out = y + row * ld + column;
-        simd::store_first(out, v, n);
-        if (activation == Activation::tanh) {
-            for (int64_t i = 0; i < n; ++i) out[i] = __builtin_tanhf(out[i]);
-        }
-    }
-    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, float v) const {
-        if (bias != nullptr) v += bias[column];
-        if (activation == Activation::relu) v = 0 > v ? 0 : v;
-        if (activation == Activation::tanh) v = __builtin_tanhf(v);
-        y[row * ld + column] = v;
-    }
-};
 
 template <Activation activation>
 void run_forward_as(const LinearForward& a, int64_t first, int64_t last) {
@@ -78,31 +52,6 @@ Status check_input_gradient(const LinearInputGradient& a) {
 int64_t input_gradient_units(const LinearInputGradient& a) {
     return a.O <= kNarrow ? quotient_up(a.N, kNarrowRows) : tall_units(a.N, a.I).count();
 }
-
-// Multiplies by the derivative of the activation below.
-template <Activation below>
-struct StoreInputGradient {
-    float* dx;
-    int64_t ld;
-    const float* y_below;
-    int64_t ld_below;
-
-    DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
-        prefetch_line(dx + row * ld + column, n, true);
-        if (below != Activation::none) prefetch_line(y_below + row * ld_below + column, n, false);
-    }
-    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
-        if (below != Activation::none) {
-            const F32 y = simd::load_first(y_below + row * ld_below + column, n);
-            if (below == Activation::relu) {
-                v = simd::select(simd::greater(y, simd::zero()), v, simd::zero());
-            } else {
-                v = simd::mul(v, simd::sub(simd::broadcast(1), simd::mul(y, y)));
-            }
-        }
-        simd::store_first(dx + row * ld + column, v, n);
-    }
-};
 
 template <Activation below>
 void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t last) {
@@ -154,16 +103,6 @@ int64_t weight_gradient_units(const LinearWeightGradient& a) {
     return wide_units(a.O, a.I).count();
 }
 
-struct StoreWeightGradient {
-    float* dw;
-    int64_t ld;
-
-    DRYDOCK_INLINE void prefetch(int64_t, int64_t, int64_t) const {}
-    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
-        simd::store_first(dw + row * ld + column, v, n);
-    }
-};
-
 // For the transposed product.
 struct StoreTransposed {
     float* dw;
@@ -176,19 +115,6 @@ struct StoreTransposed {
         for (int64_t i = 0; i < n; ++i) dw[(column + i) * ld + row] = lanes[i];
     }
 };
-
-// db of outputs [o, o + count): the rows are added in ascending order.
-DRYDOCK_INLINE void bias_gradient(const LinearWeightGradient& a, int64_t o, int64_t count) {
-    for (const int64_t end = o + count; o < end; o += kLanes) {
-        const int64_t n = smaller(kLanes, end - o);
-        const float* dy = static_cast<const float*>(a.dy) + o;
-        F32 sums = simd::zero();
-        for (int64_t r = 0; r < a.N; ++r, dy += a.lddy) {
-            sums = simd::add(sums, simd::load_first(dy, n));
-        }
-        simd::store_first(static_cast<float*>(a.db) + o, sums, n);
-    }
-}
 
 void few_outputs_unit(const LinearWeightGradient& a, int64_t unit) {
     const int64_t width = few_outputs_columns(a), column = unit * width;
