@@ -1,9 +1,11 @@
 #include "core/device.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <span>
 #include <thread>
 
 #include "base/error.h"
@@ -13,22 +15,25 @@ namespace {
 
 constexpr int kMostThreads = 1024;
 
-kernels::Isa choose_isa(std::string name) {
+kernels::Isa isa_of(const std::string& name) {
+    constexpr auto kNames = std::span(kernels::kIsaNames);
+    const auto found = std::find(kNames.begin(), kNames.end(), name);
+    if (found != kNames.end()) return static_cast<kernels::Isa>(found - kNames.begin());
+    throw Error(fmt::format("[device] expected DRYDOCK_ISA to be one of {}, got '{}'",
+                            fmt::join(kNames, ", "), name),
+                ErrorKind::usage);
+}
+
+kernels::Isa choose_isa(std::string name, kernels::Precision precision) {
     if (name.empty()) {
         const char* forced = std::getenv("DRYDOCK_ISA");
         if (forced) name = forced;
     }
-    const kernels::Isa best = kernels::best_isa();
+    const kernels::Isa widest =
+        precision == kernels::Precision::bf16 ? kernels::Isa::amx : kernels::Isa::avx512;
+    const kernels::Isa best = std::min(kernels::best_isa(), widest);
     if (name.empty()) return best;
-    if (name == "portable") return kernels::Isa::portable;
-    if (name != "avx2" && name != "avx512" && name != "amx") {
-        throw Error(
-            fmt::format("[device] expected DRYDOCK_ISA to be portable, avx2, avx512 or amx, "
-                        "got '{}'",
-                        name),
-            ErrorKind::usage);
-    }
-    const kernels::Isa wanted = name == "avx2" ? kernels::Isa::avx2 : kernels::Isa::avx512;
+    const kernels::Isa wanted = std::min(isa_of(name), widest);
     if (best < wanted) {
         throw Error(fmt::format("[device] DRYDOCK_ISA={} was asked for, but this processor has {} "
                                 "at most; unset it, or ask for that",
@@ -40,14 +45,14 @@ kernels::Isa choose_isa(std::string name) {
 
 }  // namespace
 
-Device Device::cpu(int threads, const std::string& isa) {
+Device Device::cpu(int threads, const std::string& isa, kernels::Precision precision) {
     if (threads < 0 || threads > kMostThreads) {
         throw Error(fmt::format("[device] expected threads from 0 (all cores) to {}, got {}",
                                 kMostThreads, threads),
                     ErrorKind::usage);
     }
     if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    return Device(choose_isa(isa), threads);
+    return Device(choose_isa(isa, precision), threads);
 }
 
 Device::Device(kernels::Isa isa, int threads)

@@ -58,8 +58,8 @@ struct ForwardCase {
     ForwardCase(const Layer& l, Activation activation, bool rounded = false)
         : x(l.N * (l.I + l.pad), 1), w(l.O * l.I, 2), bias(l.O, 3), y(l.N * (l.O + l.pad)) {
         if (rounded) round_all(x), round_all(w);
-        args = {DType::f32, activation, l.N,         l.I,      l.O,         x.data(),       l.I + l.pad,
-                w.data(),   bias.data(), y.data(), l.O + l.pad, Precision::bf16};
+        args = {DType::f32,  activation, l.N,         l.I,      l.O,         x.data(),
+                l.I + l.pad, w.data(),   bias.data(), y.data(), l.O + l.pad, Precision::bf16};
     }
 };
 
@@ -74,9 +74,9 @@ struct InputGradientCase {
           dx(l.N * (l.I + l.pad)) {
         if (rounded) round_all(dy), round_all(w);
         for (Index i = 0; i < below.size(); i += 7) below[i] = 0;
-        args = {DType::f32,  activation, l.N,
-                l.I,         l.O,        dy.data(),
-                l.O + l.pad, w.data(),   activation == Activation::none ? nullptr : below.data(),
+        args = {DType::f32,  activation,  l.N,
+                l.I,         l.O,         dy.data(),
+                l.O + l.pad, w.data(),    activation == Activation::none ? nullptr : below.data(),
                 dx.data(),   l.I + l.pad, Precision::bf16};
     }
 };
@@ -99,7 +99,7 @@ bool emulated(Isa isa) { return isa == Isa::avx2 || isa == Isa::avx512; }
 
 TEST_CASE("a float is rounded to the nearest bfloat16, ties to even") {
     CHECK(from_bf16(to_bf16(1.0F)) == 1.0F);
-    CHECK(from_bf16(to_bf16(1.0F + 0x1p-8F)) == 1.0F);               // a tie, down to even
+    CHECK(from_bf16(to_bf16(1.0F + 0x1p-8F)) == 1.0F);                      // a tie, down to even
     CHECK(from_bf16(to_bf16(1.0F + 0x1p-7F + 0x1p-8F)) == 1.0F + 0x1p-6F);  // a tie, up to even
     CHECK(from_bf16(to_bf16(1.0F + 0x1p-8F + 0x1p-20F)) == 1.0F + 0x1p-7F);
     CHECK(from_bf16(to_bf16(-3.0F)) == -3.0F);
@@ -112,8 +112,16 @@ TEST_CASE("a float is rounded to the nearest bfloat16, ties to even") {
 }
 
 TEST_CASE("every kernel rounds as to_bf16 does") {
-    std::vector<float> values = {0.0F, 1.0F + 0x1p-8F, 1.0F + 0x1p-7F + 0x1p-8F, 1.0F + 0x1.1p-8F,
-                                 -7.77F, 3e38F, -3e38F, 0x1p-126F, 0x1.fp-127F, -0x1p-140F,
+    std::vector<float> values = {0.0F,
+                                 1.0F + 0x1p-8F,
+                                 1.0F + 0x1p-7F + 0x1p-8F,
+                                 1.0F + 0x1.1p-8F,
+                                 -7.77F,
+                                 3e38F,
+                                 -3e38F,
+                                 0x1p-126F,
+                                 0x1.fp-127F,
+                                 -0x1p-140F,
                                  std::numeric_limits<float>::max(),
                                  std::numeric_limits<float>::infinity(),
                                  std::numeric_limits<float>::quiet_NaN()};

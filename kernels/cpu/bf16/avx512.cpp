@@ -7,6 +7,9 @@ namespace drydock::kernels {
 inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
+// Two elements of the left buffer.
+using Pair __attribute__((may_alias)) = int;
+
 // sums (+)= R rows of the left buffer times V vectors of the panel's columns.
 template <int R, int V>
 void pair_strip(const uint16_t* rows, const uint32_t* panel, int64_t steps, bool first,
@@ -20,7 +23,7 @@ void pair_strip(const uint16_t* rows, const uint32_t* panel, int64_t steps, bool
         }
     }
     constexpr int64_t kPairs = kStep / 2, kRow = kLeftRow / 2;
-    const auto* pairs = reinterpret_cast<const int*>(rows);
+    const auto* pairs = reinterpret_cast<const Pair*>(rows);
     for (int64_t p = 0; p < steps * kPairs; ++p, ++pairs, panel += kPanel) {
         __m512bh b[V];
 #pragma GCC unroll 2

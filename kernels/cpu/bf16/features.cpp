@@ -22,9 +22,7 @@ bool processor_has_tiles() {
 }
 
 // A system that grants it also saves the tiles: Linux from 5.16 on.
-bool permission_granted() {
-    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
+bool permission_granted() { return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0; }
 #endif
 
 }  // namespace

@@ -10,9 +10,10 @@ namespace drydock::kernels {
 inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
-// Units of a product with a row of the batch per row, and of a weight's gradient.
-DRYDOCK_INLINE Units batch_units(int64_t M, int64_t N) { return {M, N, 128, 64}; }
-DRYDOCK_INLINE Units weight_units(int64_t M, int64_t N) { return {M, N, 64, 128}; }
+// Units of a product with a row of the batch per row: the left factor is rounded once for as many
+// columns as leave units for every thread. And of a weight's gradient, which reads whole rows of x.
+DRYDOCK_INLINE Units batch_units(int64_t M, int64_t N) { return {M, N, 128, M < 2048 ? 64 : 256}; }
+DRYDOCK_INLINE Units weight_units(int64_t M, int64_t N) { return {M, N, 64, 256}; }
 
 template <class Block>
 struct PairLayer {
@@ -55,7 +56,7 @@ struct PairLayer {
     template <Activation below>
     static void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t last) {
         const LeftRows dy = {static_cast<const float*>(a.dy), a.lddy};
-        const RightRows w = {static_cast<const float*>(a.w), a.I};
+        const RightRows w = {static_cast<const float*>(a.w), a.I, a.O};
         const StoreInputGradient<below> store = {static_cast<float*>(a.dx), a.lddx,
                                                  static_cast<const float*>(a.y_below), a.I};
         const Units units = batch_units(a.N, a.I);
@@ -84,7 +85,7 @@ struct PairLayer {
 
     // The units of the first columns see all of dy, and add up the bias's gradient on the way.
     static void run_weight_gradient(const LinearWeightGradient& a, int64_t first, int64_t last) {
-        const RightRows x = {static_cast<const float*>(a.x), a.ldx};
+        const RightRows x = {static_cast<const float*>(a.x), a.ldx, a.N};
         const StoreWeightGradient store = {static_cast<float*>(a.dw), a.I};
         const Units units = weight_units(a.O, a.I);
         const Block block;
@@ -92,7 +93,7 @@ struct PairLayer {
             const UnitRange range = units.range(u);
             const bool bias = a.db != nullptr && range.column == 0;
             alignas(64) float sums[kMostRows] = {};
-            const LeftColumns dy = {static_cast<const float*>(a.dy), a.lddy,
+            const LeftColumns dy = {static_cast<const float*>(a.dy), a.lddy, a.N,
                                     bias ? sums : nullptr};
             pair_unit<Block>(range, a.N, dy, x, store);
             if (!bias) continue;

@@ -14,11 +14,11 @@ namespace drydock::kernels {
 inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
-constexpr int64_t kStep = 32;                // elements of the depth in a vector of bfloat16
+constexpr int64_t kStep = 32;                 // elements of the depth in a vector of bfloat16
 constexpr int64_t kLeftRow = kDepth + kStep;  // elements between rows of the left buffer
 
 // The largest unit.
-constexpr int64_t kMostRows = 128, kMostColumns = 128;
+constexpr int64_t kMostRows = 128, kMostColumns = 256;
 
 DRYDOCK_INLINE int64_t round_up(int64_t n, int64_t step) { return quotient_up(n, step) * step; }
 
@@ -27,8 +27,8 @@ DRYDOCK_INLINE __m512i as_integers(__m512bh v) { return reinterpret_cast<__m512i
 // Rounds 32 floats from p on; lanes from n on are zero, and memory behind p + n is not read.
 DRYDOCK_INLINE __m512i round_row(const float* p, int64_t n) {
     const int64_t low = n < kLanes ? n : kLanes;
-    const F32 high = n > kLanes ? simd::load_first(p + kLanes, smaller(kLanes, n - kLanes))
-                                : simd::zero();
+    const F32 high =
+        n > kLanes ? simd::load_first(p + kLanes, smaller(kLanes, n - kLanes)) : simd::zero();
     return as_integers(_mm512_cvtne2ps_pbh(high, simd::load_first(p, low)));
 }
 
@@ -61,6 +61,7 @@ struct LeftRows {
 struct LeftColumns {
     const float* data;
     int64_t ld;
+    int64_t depth_of_all;
     float* sums;
 
     DRYDOCK_INLINE void operator()(uint16_t* to, int64_t row, int64_t rows, int64_t k,
@@ -73,6 +74,10 @@ struct LeftColumns {
                 F32 square[kLanes];
                 for (int64_t i = 0; i < kLanes; ++i, from += 2 * ld) {
                     const int64_t left = depth - d - 2 * i;
+                    if (k + d + 2 * i + 1 + kDepth < depth_of_all) {
+                        prefetch_block(from, ld, n);
+                        prefetch_block(from + ld, ld, n);
+                    }
                     const F32 even = left > 0 ? simd::load_first(from, n) : simd::zero();
                     const F32 odd = left > 1 ? simd::load_first(from + ld, n) : simd::zero();
                     sum = simd::add(simd::add(sum, even), odd);
@@ -92,6 +97,7 @@ struct LeftColumns {
 struct RightRows {
     const float* data;
     int64_t ld;
+    int64_t depth_of_all;
 
     DRYDOCK_INLINE void operator()(uint32_t* panel, int64_t k, int64_t depth, int64_t column,
                                    int64_t columns) const {
@@ -100,6 +106,10 @@ struct RightRows {
         const int64_t end = round_up(depth, kStep);
         for (int64_t d = 0; d < end; d += 2, p += 2 * ld, panel += kPanel) {
             const bool even = d < depth, odd = d + 1 < depth;
+            if (k + d + 1 + kDepth < depth_of_all) {
+                prefetch_block(p, ld, columns);
+                prefetch_block(p + ld, ld, columns);
+            }
             const F32 zero = simd::zero();
             const __m512i low = round_pairs(even ? simd::load_first(p, n0) : zero,
                                             odd ? simd::load_first(p + ld, n0) : zero);
@@ -151,6 +161,8 @@ DRYDOCK_INLINE void pair_unit(const UnitRange& u, int64_t K, const LeftFactor& l
             for (int64_t d = 0; d < kLeftRow; ++d) rows[r * kLeftRow + d] = 0;
         }
     }
+    // Sums have to wait for the next block only where there is one.
+    const int64_t next_tile = K > kDepth ? Block::kStrip * kPanel : 0;
     int64_t k = 0;
     do {
         const int64_t depth = smaller(kDepth, K - k), steps = quotient_up(depth, kStep);
@@ -169,7 +181,7 @@ DRYDOCK_INLINE void pair_unit(const UnitRange& u, int64_t K, const LeftFactor& l
                 }
                 Block::multiply(rows + row * kLeftRow, panel, steps, n, columns, k == 0, tile);
                 if (last) finish_strip(u, row, n, c, columns, tile, finish);
-                tile += Block::kStrip * kPanel;
+                tile += next_tile;
             }
         }
         k += kDepth;

@@ -43,7 +43,8 @@ void multiply_rounded(std::int64_t M, std::int64_t N, std::int64_t K, const Stri
     const std::int64_t across = ceil_div(N, kColumns);
     for (std::int64_t unit = first; unit < last; ++unit) {
         const std::int64_t row = unit / across * kRows, column = unit % across * kColumns;
-        const std::int64_t rows = std::min(kRows, M - row), columns = std::min(kColumns, N - column);
+        const std::int64_t rows = std::min(kRows, M - row),
+                           columns = std::min(kColumns, N - column);
         std::fill(sums, sums + kRows * kColumns, 0.0F);
         for (std::int64_t k = 0; k < K; k += kDepth) {
             const std::int64_t depth = std::min(kDepth, K - k);

@@ -14,8 +14,7 @@ namespace {
 // As to_bf16 of base/bf16.h, in the upper half of each lane.
 DRYDOCK_INLINE F32 round_to_bf16(F32 x) {
     const simd::I32 bits = simd::bits_of(x);
-    const simd::I32 odd =
-        simd::bit_and(simd::shift_right(bits, 16), simd::broadcast_int(1));
+    const simd::I32 odd = simd::bit_and(simd::shift_right(bits, 16), simd::broadcast_int(1));
     const simd::I32 up = simd::add(simd::add(bits, simd::broadcast_int(0x7fff)), odd);
     const F32 rounded = simd::float_of(simd::bit_and(up, simd::broadcast_int(0xffff0000)));
     const F32 normal = simd::select(
