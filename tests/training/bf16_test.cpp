@@ -87,7 +87,9 @@ TEST_CASE("a run does not change its precision") {
     REQUIRE(at != std::string::npos);
     text.replace(at, 4, "fp32");
     write_atomically(path, std::as_bytes(std::span(text)));
-    CHECK(contains(error_of([&] { training::resume({w.options.out, {}, {}, {}}); }),
+    CHECK(contains(error_of([&] {
+                       training::resume({w.options.out, {}, {}, {}});
+                   }),
                    "precision bf16 as in the checkpoint"));
 }
 
