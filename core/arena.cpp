@@ -22,6 +22,8 @@ Arena::Arena(std::size_t capacity) : capacity_(capacity) {
         }
     }
     base_ = static_cast<std::byte*>(p);
+    // Large pages where the system has them: every kernel walks through megabytes. It may refuse.
+    madvise(base_, capacity_, MADV_HUGEPAGE);
 }
 
 Arena::~Arena() { munmap(base_, capacity_); }

@@ -8,6 +8,7 @@
 // two: strips of at most Block::kStrip rows, with the sums in a third buffer.
 #pragma once
 
+#include "kernels/cpu/simd/layer_stores.h"
 #include "kernels/cpu/simd/product.h"
 
 namespace drydock::kernels {
@@ -75,8 +76,8 @@ struct LeftColumns {
                 for (int64_t i = 0; i < kLanes; ++i, from += 2 * ld) {
                     const int64_t left = depth - d - 2 * i;
                     if (k + d + 2 * i + 1 + kDepth < depth_of_all) {
-                        prefetch_block(from, ld, n);
-                        prefetch_block(from + ld, ld, n);
+                        prefetch_block<kDepth>(from, ld, n);
+                        prefetch_block<kDepth>(from + ld, ld, n);
                     }
                     const F32 even = left > 0 ? simd::load_first(from, n) : simd::zero();
                     const F32 odd = left > 1 ? simd::load_first(from + ld, n) : simd::zero();
@@ -107,8 +108,8 @@ struct RightRows {
         for (int64_t d = 0; d < end; d += 2, p += 2 * ld, panel += kPanel) {
             const bool even = d < depth, odd = d + 1 < depth;
             if (k + d + 1 + kDepth < depth_of_all) {
-                prefetch_block(p, ld, columns);
-                prefetch_block(p + ld, ld, columns);
+                prefetch_block<kDepth>(p, ld, columns);
+                prefetch_block<kDepth>(p + ld, ld, columns);
             }
             const F32 zero = simd::zero();
             const __m512i low = round_pairs(even ? simd::load_first(p, n0) : zero,

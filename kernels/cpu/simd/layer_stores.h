@@ -71,6 +71,18 @@ struct StoreWeightGradient {
     }
 };
 
+// Stores a strip's sums, rows of kPanel elements, from output `row` and `column` of the unit on.
+template <class Finish>
+DRYDOCK_INLINE void finish_strip(const UnitRange& u, int64_t row, int64_t rows, int64_t column,
+                                 int64_t columns, const float* sums, const Finish& finish) {
+    for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t c = 0; c < columns; c += kLanes) {
+            finish(u.row + row + r, u.column + column + c, smaller(kLanes, columns - c),
+                   simd::load(sums + r * kPanel + c));
+        }
+    }
+}
+
 // db of outputs [o, o + count): the rows are added in ascending order.
 DRYDOCK_INLINE void bias_gradient(const LinearWeightGradient& a, int64_t o, int64_t count) {
     for (const int64_t end = o + count; o < end; o += kLanes) {

@@ -49,22 +49,51 @@ Status check_input_gradient(const LinearInputGradient& a) {
     return a.dtype == DType::f32 ? portable::linear_input_gradient().check(a) : Status::unsupported;
 }
 
+// Columns of dx beyond those that vectors fill: where they are one or two they are dot products,
+// which cost less than a strip with idle lanes.
+constexpr int64_t kTailColumns = 2, kTailDepth = 1024;
+
+int64_t tail_columns(const LinearInputGradient& a) {
+    const int64_t tail = a.I % 16;
+    return a.I > 16 && tail <= kTailColumns && a.O <= kTailDepth ? tail : 0;
+}
+
 int64_t input_gradient_units(const LinearInputGradient& a) {
-    return a.O <= kNarrow ? quotient_up(a.N, kNarrowRows) : tall_units(a.N, a.I).count();
+    return a.O <= kNarrowInput ? quotient_up(a.N, kNarrowRows)
+                               : tall_units(a.N, a.I - tail_columns(a)).count();
+}
+
+// Rows of dx in a column of the tail.
+template <class Finish>
+DRYDOCK_INLINE void tail_unit(const LinearInputGradient& a, const UnitRange& u, int64_t column,
+                              const Finish& finish) {
+    const float* w = static_cast<const float*>(a.w) + column;
+    alignas(64) float weights[kTailDepth];
+    for (int64_t o = 0; o < a.O; ++o) weights[o] = w[o * a.I];
+    const auto store = [&](int64_t row, int64_t, float sum) __attribute__((always_inline)) {
+        finish(row, column, 1, simd::broadcast(sum));
+    };
+    narrow_forward(static_cast<const float*>(a.dy), a.lddy, weights, a.O, 1, u.row, u.rows, store);
 }
 
 template <Activation below>
 void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t last) {
     const Left dy = {static_cast<const float*>(a.dy), a.lddy, 1};
-    const PackRows w = {static_cast<const float*>(a.w), a.I, a.O};
+    const PackRows<kDepth> w = {static_cast<const float*>(a.w), a.I, a.O};
     const StoreInputGradient<below> store = {static_cast<float*>(a.dx), a.lddx,
                                              static_cast<const float*>(a.y_below), a.I};
-    if (a.O <= kNarrow) {
+    if (a.O <= kNarrowInput) {
         const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
         return narrow_input_gradient(dy.data, a.lddy, w.data, a.I, a.O, row, end - row, store);
     }
-    const Units units = tall_units(a.N, a.I);
-    for (int64_t u = first; u < last; ++u) tall_unit(units.range(u), a.O, dy, w, store);
+    const int64_t vectors = a.I - tail_columns(a);
+    const Units units = tall_units(a.N, vectors);
+    for (int64_t u = first; u < last; ++u) {
+        const UnitRange range = units.range(u);
+        tall_unit(range, a.O, dy, w, store);
+        if (range.column + range.columns < vectors) continue;
+        for (int64_t column = vectors; column < a.I; ++column) tail_unit(a, range, column, store);
+    }
 }
 
 void run_input_gradient(const LinearInputGradient& a, int64_t first, int64_t last) {
@@ -85,20 +114,24 @@ Status check_weight_gradient(const LinearWeightGradient& a) {
 
 // Three ways by size: few outputs; few inputs, where the transposed product has no idle lanes;
 // else.
-constexpr int64_t kFewOutputs = 3, kFewInputs = 32;
+constexpr int64_t kFewInputs = 32;
 
-bool few_outputs(const LinearWeightGradient& a) { return a.O <= kFewOutputs; }
+bool few_outputs(const LinearWeightGradient& a) { return a.O <= kNarrowWeights; }
 bool few_inputs(const LinearWeightGradient& a) { return a.I <= kFewInputs; }
 
-// Vectors of columns that a strip of few outputs holds: sums enough to hide the fma's latency.
-constexpr int kVectorsOfOne = 8, kVectorsOfFew = 4;
-
+// With few outputs: the outputs of a unit, in equal parts of what a strip holds, and its columns.
+DRYDOCK_INLINE int64_t few_outputs_rows(const LinearWeightGradient& a) {
+    return quotient_up(a.O, quotient_up(a.O, kStrip));
+}
 DRYDOCK_INLINE int64_t few_outputs_columns(const LinearWeightGradient& a) {
-    return (a.O == 1 ? kVectorsOfOne : kVectorsOfFew) * kLanes;
+    return narrow_weight_vectors(few_outputs_rows(a)) * kLanes;
 }
 
 int64_t weight_gradient_units(const LinearWeightGradient& a) {
-    if (few_outputs(a)) return a.O == 0 ? 0 : quotient_up(a.I, few_outputs_columns(a));
+    if (a.O == 0) return 0;
+    if (few_outputs(a)) {
+        return quotient_up(a.O, few_outputs_rows(a)) * quotient_up(a.I, few_outputs_columns(a));
+    }
     if (few_inputs(a)) return tall_units(a.I, a.O).count();
     return wide_units(a.O, a.I).count();
 }
@@ -117,56 +150,77 @@ struct StoreTransposed {
 };
 
 void few_outputs_unit(const LinearWeightGradient& a, int64_t unit) {
-    const int64_t width = few_outputs_columns(a), column = unit * width;
-    const int64_t columns = smaller(width, a.I - column);
-    const float* dy = static_cast<const float*>(a.dy);
-    const float* x = static_cast<const float*>(a.x) + column;
-    float* dw = static_cast<float*>(a.dw) + column;
-    if (a.O == 1)
-        narrow_weight_strip<1, kVectorsOfOne>(dy, a.lddy, x, a.ldx, a.N, columns, dw, a.I);
-    if (a.O == 2)
-        narrow_weight_strip<2, kVectorsOfFew>(dy, a.lddy, x, a.ldx, a.N, columns, dw, a.I);
-    if (a.O == 3)
-        narrow_weight_strip<3, kVectorsOfFew>(dy, a.lddy, x, a.ldx, a.N, columns, dw, a.I);
+    const int64_t rows = few_outputs_rows(a), width = few_outputs_columns(a);
+    const int64_t parts = quotient_up(a.O, rows);
+    const int64_t o = unit % parts * rows, column = unit / parts * width;
+    narrow_weight_columns(smaller(rows, a.O - o), static_cast<const float*>(a.dy) + o, a.lddy,
+                          static_cast<const float*>(a.x) + column, a.ldx, a.N,
+                          smaller(width, a.I - column),
+                          static_cast<float*>(a.dw) + o * a.I + column, a.I);
     if (a.db != nullptr && unit == 0) bias_gradient(a, 0, a.O);
 }
 
 void few_inputs_unit(const LinearWeightGradient& a, int64_t unit) {
     const Left x = {static_cast<const float*>(a.x), 1, a.ldx};
-    const PackRows dy = {static_cast<const float*>(a.dy), a.lddy, a.N};
+    const PackRows<kDepth> dy = {static_cast<const float*>(a.dy), a.lddy, a.N};
     const StoreTransposed store = {static_cast<float*>(a.dw), a.I};
     const UnitRange range = tall_units(a.I, a.O).range(unit);
     tall_unit(range, a.N, x, dy, store);
     if (a.db != nullptr) bias_gradient(a, range.column, range.columns);
 }
 
-// Adds the rows of a packed block of dy to the sums of a unit's outputs, in ascending order.
-struct BiasSums {
+// Before every block of a wide unit: asks for the next block of dy, and adds this one's rows to the
+// bias's sums, in ascending order.
+struct BeforeWeightBlock {
+    const LinearWeightGradient& a;
+    UnitRange range;
     float* sums;  // null where no bias is wanted
-    int64_t strips;
 
-    DRYDOCK_INLINE void operator()(const float* left, int64_t depth) const {
-        if (sums == nullptr) return;
-        for (int64_t s = 0; s < strips; ++s, left += kLeftStrip) {
-            F32 sum = simd::load(sums + s * kLanes);
-            for (int64_t d = 0; d < depth; ++d) sum = simd::add(sum, simd::load(left + d * kStrip));
-            simd::store(sums + s * kLanes, sum);
+    DRYDOCK_INLINE void operator()(int64_t k, int64_t depth) const {
+        const float* dy = static_cast<const float*>(a.dy) + k * a.lddy + range.row;
+        const int64_t next = smaller(kWideDepth, a.N - k - depth);
+        for (int64_t d = 0; d < next; ++d) {
+            prefetch_block<kWideDepth>(dy + d * a.lddy, a.lddy, range.rows);
         }
+        if (sums == nullptr) return;
+        int64_t o = 0;
+        for (; o + kTogether * kLanes <= range.rows; o += kTogether * kLanes) {
+            add<kTogether>(dy, depth, o);
+        }
+        for (; o < range.rows; o += kLanes) add<1>(dy, depth, o);
+    }
+
+  private:
+    static constexpr int kTogether = 4;  // vectors, to hide the latency of an addition
+
+    template <int V>
+    DRYDOCK_INLINE void add(const float* dy, int64_t depth, int64_t o) const {
+        F32 sum[V];
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) sum[v] = simd::load(sums + o + v * kLanes);
+        const int64_t n = V > 1 ? kLanes : smaller(kLanes, range.rows - o);
+        for (int64_t d = 0; d < depth; ++d, dy += a.lddy) {
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) {
+                sum[v] = simd::add(sum[v], simd::load_first(dy + o + v * kLanes, n));
+            }
+        }
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) simd::store(sums + o + v * kLanes, sum[v]);
     }
 };
 
 void wide_weight_unit(const LinearWeightGradient& a, int64_t unit) {
     const Left dy = {static_cast<const float*>(a.dy), 1, a.lddy};
-    const PackRows x = {static_cast<const float*>(a.x), a.ldx, a.N};
+    const PackRows<kWideDepth> x = {static_cast<const float*>(a.x), a.ldx, a.N};
     const StoreWeightGradient store = {static_cast<float*>(a.dw), a.I};
     const UnitRange range = wide_units(a.O, a.I).range(unit);
-    alignas(64) float sums[kWideRows / kStrip * kLanes] = {};
+    alignas(64) float sums[kWideRows + kLanes] = {};
     const bool bias = a.db != nullptr && range.column == 0;
-    const BiasSums add_bias = {bias ? sums : nullptr, quotient_up(range.rows, kStrip)};
-    wide_unit(range, a.N, dy, x, add_bias, store);
+    wide_unit(range, a.N, dy, x, BeforeWeightBlock{a, range, bias ? sums : nullptr}, store);
     if (!bias) return;
     for (int64_t o = 0; o < range.rows; ++o) {
-        static_cast<float*>(a.db)[range.row + o] = sums[o / kStrip * kLanes + o % kStrip];
+        static_cast<float*>(a.db)[range.row + o] = sums[o];
     }
 }
 

@@ -27,8 +27,11 @@ DRYDOCK_INLINE void round_all(float* p, int64_t n) {
     for (int64_t i = 0; i < n; i += kLanes) simd::store(p + i, round_to_bf16(simd::load(p + i)));
 }
 
-// Units are wide: a rounded left factor serves several panels.
-constexpr int64_t kRows = kWideRows, kColumns = kWideColumns;
+// A rounded left factor serves several panels.
+constexpr int64_t kRows = 72, kColumns = 128;
+
+DRYDOCK_INLINE Units rounded_units(int64_t M, int64_t N) { return {M, N, kRows, kColumns}; }
+
 constexpr int64_t kStrips = (kRows + kStrip - 1) / kStrip;
 constexpr int64_t kRowLength = kDepth + kLanes;
 
@@ -53,7 +56,10 @@ struct RoundRows {
     }
 };
 
-// One whose depth runs across them.
+// One whose depth runs across them: a strip's elements of one step lie together, and strips are
+// kLeftStrip apart. A store writes past a strip's elements into those of the next step.
+constexpr int64_t kLeftStrip = kDepth * kStrip + kLanes;
+
 struct RoundColumns {
     const float* data;
     int64_t ld;
@@ -61,9 +67,14 @@ struct RoundColumns {
 
     DRYDOCK_INLINE void pack(float* to, int64_t row, int64_t rows, int64_t k, int64_t depth,
                              int64_t K) const {
-        pack_left(to, {data, 1, ld}, row, rows, k, depth, K);
-        for (int64_t r = 0; r < rows; r += kStrip) {
-            round_all(to + r / kStrip * kLeftStrip, depth * kStrip);
+        const float* from = data + row + k * ld;
+        for (int64_t d = 0; d < depth; ++d, from += ld, to += kStrip) {
+            if (k + d + kDepth < K) prefetch_block<kDepth>(from, ld, rows);
+            float* strip = to;
+            for (int64_t m = 0; m < rows; m += kStrip, strip += kLeftStrip) {
+                const F32 x = simd::load_first(from + m, smaller(kLanes, rows - m));
+                simd::store(strip, round_to_bf16(x));
+            }
         }
     }
     DRYDOCK_INLINE Left strip(const float* packed, int64_t row) const {
@@ -90,7 +101,8 @@ DRYDOCK_INLINE void rounded_unit(const UnitRange& u, int64_t K, const LeftFactor
             round_all(panel, depth * kPanel);
             for (int64_t row = 0; row < u.rows; row += kStrip, tile += kStrip * kPanel) {
                 const int64_t rows = smaller(kStrip, u.rows - row);
-                const StripFunction run = columns > kLanes ? strip_of<2>(rows) : strip_of<1>(rows);
+                const auto run = (columns > kLanes ? Strips<2, Finish>::kInner
+                                                   : Strips<1, Finish>::kInner)[rows - 1];
                 run(a.strip(left, row), panel, depth, k == 0, tile);
                 if (last) finish_strip(u, row, rows, c, columns, tile, finish);
             }
@@ -101,7 +113,7 @@ DRYDOCK_INLINE void rounded_unit(const UnitRange& u, int64_t K, const LeftFactor
 
 Status check_forward(const LinearForward& a) { return portable::linear_forward_bf16().check(a); }
 
-int64_t forward_units(const LinearForward& a) { return wide_units(a.N, a.O).count(); }
+int64_t forward_units(const LinearForward& a) { return rounded_units(a.N, a.O).count(); }
 
 template <Activation activation>
 void run_forward_as(const LinearForward& a, int64_t first, int64_t last) {
@@ -109,7 +121,7 @@ void run_forward_as(const LinearForward& a, int64_t first, int64_t last) {
     const PackTransposed w = {static_cast<const float*>(a.w), a.I};
     const StoreForward<activation> store = {static_cast<float*>(a.y), a.ldy,
                                             static_cast<const float*>(a.bias)};
-    const Units units = wide_units(a.N, a.O);
+    const Units units = rounded_units(a.N, a.O);
     for (int64_t u = first; u < last; ++u) rounded_unit(units.range(u), a.I, x, w, store);
 }
 
@@ -128,15 +140,17 @@ Status check_input_gradient(const LinearInputGradient& a) {
     return portable::linear_input_gradient_bf16().check(a);
 }
 
-int64_t input_gradient_units(const LinearInputGradient& a) { return wide_units(a.N, a.I).count(); }
+int64_t input_gradient_units(const LinearInputGradient& a) {
+    return rounded_units(a.N, a.I).count();
+}
 
 template <Activation below>
 void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t last) {
     const RoundRows dy = {static_cast<const float*>(a.dy), a.lddy};
-    const PackRows w = {static_cast<const float*>(a.w), a.I, a.O};
+    const PackRows<kDepth> w = {static_cast<const float*>(a.w), a.I, a.O};
     const StoreInputGradient<below> store = {static_cast<float*>(a.dx), a.lddx,
                                              static_cast<const float*>(a.y_below), a.I};
-    const Units units = wide_units(a.N, a.I);
+    const Units units = rounded_units(a.N, a.I);
     for (int64_t u = first; u < last; ++u) rounded_unit(units.range(u), a.O, dy, w, store);
 }
 
@@ -156,14 +170,14 @@ Status check_weight_gradient(const LinearWeightGradient& a) {
 }
 
 int64_t weight_gradient_units(const LinearWeightGradient& a) {
-    return wide_units(a.O, a.I).count();
+    return rounded_units(a.O, a.I).count();
 }
 
 void run_weight_gradient(const LinearWeightGradient& a, int64_t first, int64_t last) {
     const RoundColumns dy = {static_cast<const float*>(a.dy), a.lddy};
-    const PackRows x = {static_cast<const float*>(a.x), a.ldx, a.N};
+    const PackRows<kDepth> x = {static_cast<const float*>(a.x), a.ldx, a.N};
     const StoreWeightGradient store = {static_cast<float*>(a.dw), a.I};
-    const Units units = wide_units(a.O, a.I);
+    const Units units = rounded_units(a.O, a.I);
     for (int64_t u = first; u < last; ++u) {
         const UnitRange range = units.range(u);
         rounded_unit(range, a.N, dy, x, store);

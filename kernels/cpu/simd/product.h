@@ -51,20 +51,36 @@ struct Units {
 };
 
 // The largest unit of each kind of product, for the buffers' sizes.
-constexpr int64_t kTallRows = 264;                     // one panel wide
-constexpr int64_t kWideRows = 72, kWideColumns = 128;  // with a packed left factor
+constexpr int64_t kTallRows = 264;  // one panel wide
+constexpr int64_t kWideRows = 264, kWideColumns = 64;
+constexpr int64_t kWideDepth = 128;  // of a block
 
-// Units one panel wide. A panel is packed for every unit, so that units grow where there are rows
-// enough for every thread to have some.
+// Units one panel wide. A panel is packed for every unit, so that units grow where there are still
+// kTallUnits of them.
+constexpr int64_t kTallUnits = 8;
+
 DRYDOCK_INLINE Units tall_units(int64_t M, int64_t N) {
-    return {M, N, M < 2048 ? kTallRows / 2 : kTallRows, kPanel};
+    const bool enough = quotient_up(M, kTallRows) * quotient_up(N, kPanel) >= kTallUnits;
+    return {M, N, enough ? kTallRows : kTallRows / 2, kPanel};
 }
-DRYDOCK_INLINE Units wide_units(int64_t M, int64_t N) { return {M, N, kWideRows, kWideColumns}; }
+
+// Units of several panels, for long depths: a block of the left factor is read once for all of
+// them. As large as they may be while there are kWideUnits, and of like sizes.
+constexpr int64_t kWideUnits = 4;
+
+DRYDOCK_INLINE Units wide_units(int64_t M, int64_t N) {
+    int64_t down = quotient_up(M, kWideRows), across = quotient_up(N, kWideColumns);
+    if (down * across < kWideUnits && N > 2 * kPanel) across *= 2;
+    if (down * across < kWideUnits) down = quotient_up(kWideUnits, across);
+    return {M, N, quotient_up(quotient_up(M, down), kStrip) * kStrip,
+            quotient_up(quotient_up(N, across), kPanel) * kPanel};
+}
 
 // Asks for the n elements that the next block will read where this one reads p: its rows lie too
 // far apart for the processor to see the pattern.
+template <int64_t kBlock>
 DRYDOCK_INLINE void prefetch_block(const float* p, int64_t ld, int64_t n) {
-    for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(p + kDepth * ld + i, 0, 2);
+    for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(p + kBlock * ld + i, 0, 2);
 }
 
 // Asks for the n elements at p, which the next strip will read or write.
@@ -83,6 +99,7 @@ DRYDOCK_INLINE void prefetch_line(const float* p, int64_t n, bool write) {
 // masks.
 
 // The right factor is stored as it is used: element (k, n) is data[k * ld + n].
+template <int64_t kBlock>
 struct PackRows {
     const float* data;
     int64_t ld;
@@ -92,7 +109,7 @@ struct PackRows {
                                    int64_t columns) const {
         const float* p = data + k * ld + column;
         for (int64_t d = 0; d < depth; ++d, p += ld, panel += kPanel) {
-            if (k + d + kDepth < depth_of_all) prefetch_block(p, ld, columns);
+            if (k + d + kBlock < depth_of_all) prefetch_block<kBlock>(p, ld, columns);
             if (columns == kPanel) {
                 simd::store(panel, simd::load(p));
                 simd::store(panel + kLanes, simd::load(p + kLanes));
@@ -131,28 +148,32 @@ struct PackTransposed {
     }
 };
 
-// Copies rows [row, row + rows) of a left factor with row 1, `depth` steps from k on, so that a
-// strip's kStrip elements of one step lie together; strips are kLeftStrip apart. A store writes
-// past a strip's elements into those of the next step, which follow it.
-constexpr int64_t kLeftStrip = kDepth * kStrip + kLanes;
-
-DRYDOCK_INLINE void pack_left(float* to, const Left& a, int64_t row, int64_t rows, int64_t k,
-                              int64_t depth, int64_t K) {
-    const float* from = a.data + row + k * a.depth;
-    for (int64_t d = 0; d < depth; ++d, from += a.depth, to += kStrip) {
-        float* strip = to;
-        if (k + d + kDepth < K) prefetch_block(from, a.depth, rows);
-        for (int64_t m = 0; m < rows; m += kStrip, strip += kLeftStrip) {
-            simd::store(strip, simd::load_first(from + m, smaller(kLanes, rows - m)));
+// sum += R rows of a left factor times V vectors of columns of a right one, whose rows are `ld`
+// apart, `depth` steps.
+template <int R, int V>
+DRYDOCK_INLINE void accumulate(const Left& a, const float* right, int64_t ld, int64_t depth,
+                               F32 (&sum)[R][V]) {
+    // A pointer for every third row: an address has room for the stride once or twice.
+    const float* rows[4] = {a.data, a.data + 3 * a.row, a.data + 6 * a.row, a.data + 9 * a.row};
+    for (int64_t k = 0; k < depth; ++k, right += ld) {
+        F32 b[V];
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) b[v] = simd::load(right + v * kLanes);
+#pragma GCC unroll 12
+        for (int r = 0; r < R; ++r) {
+            const F32 x = simd::broadcast(rows[r / 3][r % 3 * a.row]);
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) sum[r][v] = simd::fma(x, b[v], sum[r][v]);
         }
+#pragma GCC unroll 4
+        for (int i = 0; i < (R + 2) / 3; ++i) rows[i] += a.depth;
     }
 }
 
-// sums += a panel for R rows and V vectors of columns, `depth` rows of the panel deep. `sums` has
-// rows of kPanel elements; in the first block of the depth it is written without being read.
+// Where a strip's sums wait between blocks, in rows of kPanel elements; in the first block they are
+// not read, and in the last one not written.
 template <int R, int V>
-void strip(const Left& a, const float* panel, int64_t depth, bool first, float* sums) {
-    F32 sum[R][V];
+DRYDOCK_INLINE void begin_strip(const float* sums, bool first, F32 (&sum)[R][V]) {
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
@@ -160,21 +181,14 @@ void strip(const Left& a, const float* panel, int64_t depth, bool first, float* 
             sum[r][v] = first ? simd::zero() : simd::load(sums + r * kPanel + v * kLanes);
         }
     }
-    // A pointer for every third row: an address has room for the stride once or twice.
-    const float* rows[4] = {a.data, a.data + 3 * a.row, a.data + 6 * a.row, a.data + 9 * a.row};
-    for (int64_t k = 0; k < depth; ++k, panel += kPanel) {
-        F32 b[V];
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) b[v] = simd::load(panel + v * kLanes);
-#pragma GCC unroll 12
-        for (int r = 0; r < R; ++r) {
-            const F32 x = simd::broadcast(rows[r / 3][r % 3 * a.row]);
-#pragma GCC unroll 2
-            for (int v = 0; v < V; ++v) sum[r][v] = simd::fma(x, b[v], sum[r][v]);
-        }
-#pragma GCC unroll 4
-        for (int i = 0; i < (R + 2) / 3; ++i) rows[i] += a.depth;
-    }
+}
+
+// A block of the depth that is not the last.
+template <int R, int V>
+void strip(const Left& a, const float* panel, int64_t depth, bool first, float* sums) {
+    F32 sum[R][V];
+    begin_strip(sums, first, sum);
+    accumulate(a, panel, kPanel, depth, sum);
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
@@ -182,81 +196,95 @@ void strip(const Left& a, const float* panel, int64_t depth, bool first, float* 
     }
 }
 
-using StripFunction = void (*)(const Left&, const float*, int64_t, bool, float*);
+// The place of a strip in the output.
+struct Place {
+    int64_t row, column, columns;
+};
 
-// The strip of `rows` rows, 1 to kStrip.
-template <int V>
-DRYDOCK_INLINE StripFunction strip_of(int64_t rows) {
-    constexpr StripFunction kStrips[] = {
-        strip<1, V>,
-        strip<2, V>,
-        strip<3, V>,
-        strip<4, V>,
-        strip<5, V>,
-        strip<6, V>,
-#if defined(DRYDOCK_SIMD_AVX512)
-        strip<7, V>,
-        strip<8, V>,
-        strip<9, V>,
-        strip<10, V>,
-        strip<11, V>,
-        strip<12, V>,
-#endif
-    };
-    return kStrips[rows - 1];
-}
-
-template <class Finish>
-DRYDOCK_INLINE void finish_strip(const UnitRange& u, int64_t row, int64_t rows, int64_t column,
-                                 int64_t columns, const float* sums, const Finish& finish) {
-    for (int64_t r = 0; r < rows; ++r) {
-        for (int64_t c = 0; c < columns; c += kLanes) {
-            finish(u.row + row + r, u.column + column + c, smaller(kLanes, columns - c),
-                   simd::load(sums + r * kPanel + c));
+// The last block: finish(row, column, n, sum) takes each vector of sums.
+template <int R, int V, class Finish>
+void last_strip(const Left& a, const float* panel, int64_t depth, bool first, const float* sums,
+                const Place& at, const Finish& to) {
+    // Copies: a store could change what a reference names, for all that the compiler knows.
+    const Place place = at;
+    const Finish finish = to;
+    F32 sum[R][V];
+    begin_strip(sums, first, sum);
+    accumulate(a, panel, kPanel, depth, sum);
+    if (place.columns == V * kLanes) {
+#pragma GCC unroll 12
+        for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+            for (int v = 0; v < V; ++v) {
+                finish(place.row + r, place.column + v * kLanes, kLanes, sum[r][v]);
+            }
+        }
+    } else {
+#pragma GCC unroll 12
+        for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+            for (int v = 0; v < V; ++v) {
+                finish(place.row + r, place.column + v * kLanes,
+                       smaller(kLanes, place.columns - v * kLanes), sum[r][v]);
+            }
         }
     }
 }
 
+// The functions for strips of 1 to kStrip rows.
+template <int V, class Finish, int... R>
+struct StripTable {
+    using Inner = void (*)(const Left&, const float*, int64_t, bool, float*);
+    using Last = void (*)(const Left&, const float*, int64_t, bool, const float*, const Place&,
+                          const Finish&);
+    static constexpr Inner kInner[] = {strip<R, V>...};
+    static constexpr Last kLast[] = {last_strip<R, V, Finish>...};
+};
+#if defined(DRYDOCK_SIMD_AVX512)
+template <int V, class Finish>
+using Strips = StripTable<V, Finish, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;
+#else
+template <int V, class Finish>
+using Strips = StripTable<V, Finish, 1, 2, 3, 4, 5, 6>;
+#endif
+
 // The unit `u` of a product of depth K: finish(row, column, n, sums) stores n <= kLanes sums at a
 // place of the output, and finish.prefetch(row, column, n) asks for what that will touch. K = 0
-// gives sums of 0. Buffers are for units of up to kRows x kColumns; `after_left` sees every packed
-// block of the left factor, and without kPackLeft there is none.
-template <int64_t kRows, int64_t kColumns, bool kPackLeft, class Pack, class AfterLeft,
+// gives sums of 0. Buffers are for units of up to kRows x kColumns and blocks of kBlock steps;
+// before_block(k, depth) sees every block.
+template <int64_t kRows, int64_t kColumns, int64_t kBlock, class Pack, class BeforeBlock,
           class Finish>
 DRYDOCK_INLINE void blocked_unit(const UnitRange& u, int64_t K, const Left& a, const Pack& pack,
-                                 const AfterLeft& after_left, const Finish& finish) {
+                                 const BeforeBlock& before_block, const Finish& finish) {
     constexpr int64_t kStripsOfUnit = (kRows + kStrip - 1) / kStrip;
-    alignas(64) float panel[kDepth * kPanel];
+    alignas(64) float panel[kBlock * kPanel];
     alignas(64) float sums[kStripsOfUnit * kStrip * kColumns];
-    alignas(64) float left[kPackLeft ? kStripsOfUnit * kLeftStrip : 1];
     int64_t k = 0;
     do {
-        const int64_t depth = smaller(kDepth, K - k);
-        if (kPackLeft) {
-            pack_left(left, a, u.row, u.rows, k, depth, K);
-            after_left(left, depth);
-        }
-        const bool last = k + kDepth >= K;
+        const int64_t depth = smaller(kBlock, K - k);
+        before_block(k, depth);
+        const bool last = k + kBlock >= K;
         float* tile = sums;
         for (int64_t c = 0; c < u.columns; c += kPanel) {
             const int64_t columns = smaller(kPanel, u.columns - c);
             pack(panel, k, depth, u.column + c, columns);
             for (int64_t row = 0; row < u.rows; row += kStrip, tile += kStrip * kPanel) {
                 const int64_t rows = smaller(kStrip, u.rows - row);
-                const Left from =
-                    kPackLeft ? Left{left + row / kStrip * kLeftStrip, 1, kStrip}
-                              : Left{a.data + (u.row + row) * a.row + k * a.depth, a.row, a.depth};
-                const StripFunction run = columns > kLanes ? strip_of<2>(rows) : strip_of<1>(rows);
-                if (last) {
-                    for (int64_t r = 0; r < rows; ++r) {
-                        finish.prefetch(u.row + row + r, u.column + c, columns);
-                    }
+                const Left from = {a.data + (u.row + row) * a.row + k * a.depth, a.row, a.depth};
+                const bool two = columns > kLanes;
+                if (!last) {
+                    (two ? Strips<2, Finish>::kInner : Strips<1, Finish>::kInner)[rows - 1](
+                        from, panel, depth, k == 0, tile);
+                    continue;
                 }
-                run(from, panel, depth, k == 0, tile);
-                if (last) finish_strip(u, row, rows, c, columns, tile, finish);
+                for (int64_t r = 0; r < rows; ++r) {
+                    finish.prefetch(u.row + row + r, u.column + c, columns);
+                }
+                (two ? Strips<2, Finish>::kLast : Strips<1, Finish>::kLast)[rows - 1](
+                    from, panel, depth, k == 0, tile, {u.row + row, u.column + c, columns}, finish);
             }
         }
-        k += kDepth;
+        k += kBlock;
     } while (k < K);
 }
 
@@ -264,15 +292,15 @@ DRYDOCK_INLINE void blocked_unit(const UnitRange& u, int64_t K, const Left& a, c
 template <class Pack, class Finish>
 DRYDOCK_INLINE void tall_unit(const UnitRange& u, int64_t K, const Left& a, const Pack& pack,
                               const Finish& finish) {
-    const auto nothing = [](const float*, int64_t) __attribute__((always_inline)){};
-    blocked_unit<kTallRows, kPanel, false>(u, K, a, pack, nothing, finish);
+    const auto nothing = [](int64_t, int64_t) __attribute__((always_inline)){};
+    blocked_unit<kTallRows, kPanel, kDepth>(u, K, a, pack, nothing, finish);
 }
 
-// A unit of wide_units; the left factor's row is 1.
-template <class Pack, class AfterLeft, class Finish>
+// A unit of wide_units.
+template <class Pack, class BeforeBlock, class Finish>
 DRYDOCK_INLINE void wide_unit(const UnitRange& u, int64_t K, const Left& a, const Pack& pack,
-                              const AfterLeft& after_left, const Finish& finish) {
-    blocked_unit<kWideRows, kWideColumns, true>(u, K, a, pack, after_left, finish);
+                              const BeforeBlock& before_block, const Finish& finish) {
+    blocked_unit<kWideRows, kWideColumns, kWideDepth>(u, K, a, pack, before_block, finish);
 }
 
 }  // namespace
