@@ -31,7 +31,8 @@ std::string rate_text(double per_second) {
     return per_second < 100 ? fmt::format("{:.2f}", per_second) : fmt::format("{:.0f}", per_second);
 }
 
-void print_report(const std::string& algorithm, const UpdateReport& r, UpdateBench& bench) {
+void print_report(const training::TrainOptions& train, const UpdateReport& r, UpdateBench& bench) {
+    const std::string &algorithm = train.algorithm, &precision = train.precision;
     measure::Limits& limits = bench.limits();
     print_heading(fmt::format("Updates of {}", algorithm));
     print_facts(
@@ -39,13 +40,14 @@ void print_report(const std::string& algorithm, const UpdateReport& r, UpdateBen
          {"data",
           fmt::format("{}; {} observations, {} actions", r.data, r.observations, r.actions)},
          {"batch", grouped(r.batch)},
+         {"precision", precision},
          {"threads", grouped(limits.threads())},
          {"updates per second", fmt::format("{}, half of the rounds within {} to {}, of {} updates",
                                             rate_text(r.rate.median), rate_text(r.rate.low),
                                             rate_text(r.rate.high), grouped(r.updates))},
          {"necessary work",
           fmt::format("{:.4g} GFLOP an update", 1e-9 * measure::total_flop(r.necessary))},
-         {"FMA peak here",
+         {"FMA peak in fp32",
           fmt::format("{:.1f} GF/s, {:.1f} updates per second at most", 1e-9 * limits.fma_peak(),
                       limits.fma_peak() / measure::total_flop(r.necessary))},
          {"memory here", fmt::format("{:.1f} GB/s", 1e-9 * limits.memory_bandwidth())},
@@ -62,9 +64,9 @@ void print_necessary(const measure::Work& work) {
     table.print();
 }
 
-Json report_json(const std::string& algorithm, const UpdateReport& r, UpdateBench& bench) {
+Json report_json(const training::TrainOptions& train, const UpdateReport& r, UpdateBench& bench) {
     measure::Limits& limits = bench.limits();
-    return {{"algorithm", algorithm},
+    return {{"algorithm", train.algorithm},
             {"data", r.data},
             {"observation_size", r.observations},
             {"action_size", r.actions},
@@ -79,7 +81,7 @@ Json report_json(const std::string& algorithm, const UpdateReport& r, UpdateBenc
             {"memory_gbytes_per_second", 1e-9 * limits.memory_bandwidth()},
             {"threads", limits.threads()},
             {"isa", kernels::name_of(limits.isa())},
-            {"precision", "fp32"},
+            {"precision", train.precision},
             {"machine", measure::machine(limits.isa())}};
 }
 
@@ -106,8 +108,8 @@ int bench_train(Options options) {
     if (options.explain) options.update.replays = 50;
     UpdateBench bench(options.update);
     const UpdateReport report = bench.run();
-    print_report(options.algorithm, report, bench);
-    Json json = report_json(options.algorithm, report, bench);
+    print_report(options.update.train, report, bench);
+    Json json = report_json(options.update.train, report, bench);
     if (options.explain) {
         print_necessary(report.necessary);
         json["programs"] = explain_updates(bench);
@@ -152,6 +154,8 @@ void add_bench_train(CLI::App& parent, Commands& commands) {
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false)
         ->group("Update");
+    add_value(*app, "--precision", update.train.precision, "NAME", "fp32 or bf16")
+        ->group("Machine");
     add_value(*app, "--threads", update.train.threads, "N", "0 for all cores")
         ->transform(whole_number(0))
         ->group("Machine");
@@ -171,7 +175,7 @@ void add_bench_train(CLI::App& parent, Commands& commands) {
         ->group("Measuring");
     app->footer(
         "The share of peak is that of the necessary work (docs/performance.md), and the peak is\n"
-        "measured in the same run with as many threads.\n\n"
+        "measured in the same run with as many threads; in fp32, whatever the precision.\n\n"
         "Example\n"
         "  drydock bench train iql --observations 17 --actions 6 --explain");
     commands.push_back({app, [options] { return bench_train(*options); }});

@@ -100,7 +100,9 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
         ->group(finetuning);
     member("--device", &TrainOptions::device, "NAME", "auto or cpu: this build trains on the CPU")
         ->group("Machine");
-    member("--precision", &TrainOptions::precision, "NAME", "fp32")->group("Machine");
+    member("--precision", &TrainOptions::precision, "NAME",
+           "fp32, or bf16: the factors of wide layers' products are rounded")
+        ->group("Machine");
     member("--threads", &TrainOptions::threads, "N", "0 for all cores; results do not depend on it")
         ->transform(whole_number(0))
         ->group("Machine");

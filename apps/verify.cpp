@@ -7,6 +7,7 @@
 
 #include "apps/command.h"
 #include "apps/format.h"
+#include "training/config.h"
 #include "training/trace.h"
 
 namespace drydock::apps {
@@ -18,6 +19,7 @@ struct Options {
     std::vector<std::string> traces;
     double tolerance = 0;
     bool has_tolerance = false;
+    std::string precision = "fp32";
     int threads = 1;
     std::string json;
 };
@@ -109,6 +111,7 @@ Json json_of(const std::string& path, const training::TraceReport& report) {
 int verify(const Options& options) {
     training::TraceOptions trace_options;
     trace_options.threads = options.threads;
+    trace_options.precision = training::precision_of(options.precision);
     if (options.has_tolerance) trace_options.tolerance = options.tolerance;
     bool passed = true;
     Json reports = Json::array();
@@ -135,9 +138,12 @@ void add_verify(CLI::App& parent, Commands& commands) {
         ->group("Arguments");
     CLI::Option* tolerance =
         app->add_option("--tolerance", options->tolerance,
-                        "of the fp32 metrics, instead of 1e-4; parameters get 50 times as much")
+                        "of the fp32 metrics, instead of 1e-4; parameters get 50 times as much "
+                        "(in bf16 instead of 0.2, and a tenth)")
             ->type_name("X")
             ->check(above_zero());
+    add_value(*app, "--precision", options->precision, "NAME",
+              "fp32, and fp64 where the trace has it; or bf16, compared with fp32");
     add_value(*app, "--threads", options->threads, "N", "threads of the replay, 0 for all cores")
         ->transform(whole_number(0));
     add_value(*app, "--json", options->json, "FILE", "write the same facts for programs");

@@ -13,10 +13,11 @@ namespace drydock {
 class Device {
   public:
     // `threads` 0 takes all cores. `isa` "" takes DRYDOCK_ISA from the environment, or else the
-    // best that this processor has; "portable", "avx2", "avx512", "amx" and "neon" force a path,
-    // the widest one built that is not above it. Throws Error (usage) when the name is unknown or
-    // the processor lacks it.
-    static Device cpu(int threads = 0, const std::string& isa = "");
+    // best that this processor has; a name of kernels::kIsaNames forces a path. For programs of
+    // full precision "avx512_bf16" and "amx" are "avx512", since they differ in bf16 alone. Throws
+    // Error (usage) when the name is unknown or the processor lacks it.
+    static Device cpu(int threads = 0, const std::string& isa = "",
+                      kernels::Precision precision = kernels::Precision::full);
 
     kernels::Isa isa() const { return isa_; }
     int threads() const { return pool_->threads(); }

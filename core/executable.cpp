@@ -27,7 +27,13 @@ Executable::Executable(State& state, ExecutableOptions options)
     : state_(state),
       options_(options),
       arena_(kAddressRange),
-      planned_(static_cast<std::byte*>(arena_.allocate(arena_.capacity()))) {}
+      planned_(static_cast<std::byte*>(arena_.allocate(arena_.capacity()))) {
+    if (options_.precision == kernels::Precision::bf16 && state.real() != DType::f32) {
+        throw Error(fmt::format(
+            "[plan] expected a state in f32 for bf16, which rounds f32's factors, got {}",
+            name_of(state.real())));
+    }
+}
 
 std::size_t Executable::add(Program program) {
     if (program.state != &state_) {
@@ -35,6 +41,7 @@ std::size_t Executable::add(Program program) {
     }
     Entry entry;
     entry.program = std::move(program);
+    entry.program.precision = options_.precision;
     apply(options_.passes, entry.program);
     entry.plan = drydock::plan(entry.program, options_.plan);
     if (static_cast<std::size_t>(entry.plan.bytes) > arena_.capacity()) {

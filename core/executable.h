@@ -19,6 +19,9 @@ namespace drydock {
 struct ExecutableOptions {
     Passes passes{};
     PlanOptions plan{};
+    // Of the products of linear layers with more than kernels::kNarrowOutputs outputs. bf16 is for
+    // states in f32.
+    kernels::Precision precision = kernels::Precision::full;
     // After every node, look for NaN and infinity; the first found ends run() with an Error that
     // names the node.
     bool check_numerics = false;

@@ -111,6 +111,12 @@ void CpuLowering::products() {
     const auto ld = [](const Value& v) { return v.shape[0] == 1 ? v.shape[1] : v.strides[0]; };
     const DType dtype = out().dtype;
     const auto activation = static_cast<Activation>(attributes().kind);
+    const auto precision_of = [&](std::int64_t outputs) {
+        return outputs > kNarrowOutputs ? program_.precision : Precision::full;
+    };
+    const auto emit_layer = [&](auto full, auto bf16, const auto& args) {
+        emit(args.precision == Precision::bf16 ? bf16 : full, args);
+    };
     switch (node_.op) {
         case Op::matmul: {
             const bool ta = attributes().kind & 1, tb = attributes().kind & 2;
@@ -125,26 +131,28 @@ void CpuLowering::products() {
             LinearForward args{dtype,          activation,     in(0).shape[0],
                                in(0).shape[1], out().shape[1], in_data(0),
                                ld(in(0)),      in_data(1),     bias ? in_data(2) : nullptr,
-                               out_data(),     ld(out())};
+                               out_data(),     ld(out()),      precision_of(out().shape[1])};
             if (residual != 0) {
                 args.residual = in_data(residual);
                 args.repeat = args.N / in(residual).shape[0];
             }
-            emit(&CpuTable::linear_forward, args);
+            emit_layer(&CpuTable::linear_forward, &CpuTable::linear_forward_bf16, args);
             break;
         }
         case Op::linear_input_gradient:
-            emit(&CpuTable::linear_input_gradient,
-                 LinearInputGradient{dtype, activation, in(0).shape[0], in(1).shape[1],
-                                     in(1).shape[0], in_data(0), ld(in(0)), in_data(1),
-                                     node_.input_count == 3 ? in_data(2) : nullptr, out_data(),
-                                     ld(out())});
+            emit_layer(&CpuTable::linear_input_gradient, &CpuTable::linear_input_gradient_bf16,
+                       LinearInputGradient{dtype, activation, in(0).shape[0], in(1).shape[1],
+                                           in(1).shape[0], in_data(0), ld(in(0)), in_data(1),
+                                           node_.input_count == 3 ? in_data(2) : nullptr,
+                                           out_data(), ld(out()), precision_of(in(1).shape[0])});
             break;
         default:
-            emit(&CpuTable::linear_weight_gradient,
-                 LinearWeightGradient{dtype, in(0).shape[0], in(1).shape[1], in(0).shape[1],
-                                      in_data(0), ld(in(0)), in_data(1), ld(in(1)), out_data(),
-                                      node_.output_count == 2 ? out_data(1) : nullptr});
+            emit_layer(
+                &CpuTable::linear_weight_gradient, &CpuTable::linear_weight_gradient_bf16,
+                LinearWeightGradient{dtype, in(0).shape[0], in(1).shape[1], in(0).shape[1],
+                                     in_data(0), ld(in(0)), in_data(1), ld(in(1)), out_data(),
+                                     node_.output_count == 2 ? out_data(1) : nullptr,
+                                     precision_of(in(0).shape[1])});
     }
 }
 

@@ -10,6 +10,7 @@
 #include "core/op.h"
 #include "core/shape.h"
 #include "core/state.h"
+#include "kernels/api/linear.h"
 
 namespace drydock {
 
@@ -64,6 +65,7 @@ struct Program {
     std::vector<Value> values;
     std::vector<Node> nodes;
     std::vector<std::string> labels;
+    kernels::Precision precision = kernels::Precision::full;  // of its linear layers' products
 
     const Value& value(ValueId id) const { return values[static_cast<std::size_t>(id)]; }
     Value& value(ValueId id) { return values[static_cast<std::size_t>(id)]; }

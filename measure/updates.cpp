@@ -80,6 +80,7 @@ UpdateBench::UpdateBench(const UpdateOptions& options)
     training::SessionOptions session;
     session.threads = options_.train.threads;
     session.isa = options_.isa;
+    session.precision = training::precision_of(options_.train.precision);
     session.seed = options_.train.seed;
     session_ = std::make_unique<training::Session>(*recipe_, transitions.observation_size,
                                                    transitions.action_size, session);

@@ -206,6 +206,12 @@ std::string config_text(const TrainOptions& options, algorithms::Recipe& recipe)
     return text;
 }
 
+kernels::Precision precision_of(const std::string& name) {
+    if (name == "fp32") return kernels::Precision::full;
+    if (name == "bf16") return kernels::Precision::bf16;
+    throw Error(fmt::format("expected precision fp32 or bf16, got '{}'", name), ErrorKind::usage);
+}
+
 std::unique_ptr<algorithms::Recipe> resolve_recipe(
     TrainOptions& options, const std::function<void(const std::string&)>& notice) {
     auto recipe = algorithms::make_recipe(options.algorithm);

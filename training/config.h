@@ -6,6 +6,7 @@
 #include <string>
 
 #include "algorithms/algorithm.h"
+#include "core/program.h"
 #include "training/trainer.h"
 
 namespace drydock::training {
@@ -21,6 +22,9 @@ TrainOptions parse_config(const std::string& text, const std::string& path,
 
 // The text of a config file with every setting of the recipe.
 std::string config_text(const TrainOptions& options, algorithms::Recipe& recipe);
+
+// What TrainOptions::precision names. Throws Error (usage) for other names.
+kernels::Precision precision_of(const std::string& name);
 
 // The recipe that `options` name: preset, max_steps and settings applied, not yet fitted. Fills in
 // the preset and preset_for where they are empty. `notice` gets the sentence about the preset's

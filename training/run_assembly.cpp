@@ -58,7 +58,7 @@ void check_options(const TrainOptions& o) {
            "evaluate_every, checkpoint_every and episodes of 0 or more");
     demand(o.device == "auto" || o.device == "cpu",
            fmt::format("device auto or cpu, got '{}'; this build has no other", o.device));
-    demand(o.precision == "fp32", fmt::format("precision fp32, got '{}'", o.precision));
+    precision_of(o.precision);
 }
 
 void make_paths_absolute(TrainOptions& options) {
@@ -112,6 +112,7 @@ void make_session(RunParts& parts, const std::string& isa, const RunParts* sibli
     options.seed = parts.options.seed;
     options.check_numerics = parts.options.check_numerics;
     options.isa = isa;
+    options.precision = precision_of(parts.options.precision);
     data::Transitions& transitions = parts.data.transitions;
     const std::int64_t observations =
         sibling ? sibling->session->observation_size() : transitions.observation_size;

@@ -60,10 +60,10 @@ void check_same_data(const TrainingData& data, const TensorFile& checkpoint) {
 }
 
 // The instruction set of the checkpoint, where this machine has it and nothing else was asked for.
-std::string isa_for(const std::string& wanted) {
+std::string isa_for(const std::string& wanted, const std::string& precision) {
     if (std::getenv("DRYDOCK_ISA") != nullptr) return "";
     try {
-        Device::cpu(1, wanted);
+        Device::cpu(1, wanted, precision_of(precision));
         return wanted;
     } catch (const Error&) {
         return "";
@@ -143,7 +143,7 @@ void restore(RunParts& parts, const TensorFile& checkpoint, const Notice& notice
         refuse_change("environment", checkpoint.text("environment"), environment,
                       parts.options.out);
     }
-    make_session(parts, isa_for(checkpoint.text("isa")), sibling);
+    make_session(parts, isa_for(checkpoint.text("isa"), parts.options.precision), sibling);
     say_what_differs(checkpoint, *parts.session, notice);
     Checkpoint restored = restore_checkpoint(checkpoint, path, parts.session->state());
     const std::int64_t step = parts.session->step();

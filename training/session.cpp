@@ -29,7 +29,9 @@ Session::Session(algorithms::Recipe& recipe, std::int64_t observation_size,
       batch_size_(recipe.common().batch_size),
       check_numerics_(options.check_numerics),
       reads_outcomes_(recipe.reads_outcomes()),
-      device_(options.device ? *options.device : Device::cpu(options.threads, options.isa)) {
+      precision_(options.precision),
+      device_(options.device ? *options.device
+                             : Device::cpu(options.threads, options.isa, options.precision)) {
     recipe.fit(observation_size, action_size);
     state_ = std::make_unique<State>(device_, options.real, options.metric_rows);
     state_->counters().seed = options.seed;
@@ -135,6 +137,7 @@ void Session::record_update(bool rows_given) {
     if (rows_given) given_rows_ = state_->add_buffer("batch.rows", DType::i64, {batch_size_});
     ExecutableOptions options;
     options.check_numerics = check_numerics_;
+    options.precision = precision_;
     updates_ = std::make_unique<Executable>(*state_, options);
     for (std::size_t variant = 0; variant < algorithm_->variants(); ++variant) {
         Program program = record(*state_, [&](Graph& g) {

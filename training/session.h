@@ -21,6 +21,7 @@ struct SessionOptions {
     std::string isa;               // "": DRYDOCK_ISA, or the best there is
     std::optional<Device> device;  // instead of both: one that sessions share
     DType real = DType::f32;
+    kernels::Precision precision = kernels::Precision::full;  // of the updates' products
     std::uint64_t seed = 0;
     std::int64_t metric_rows = 1024;  // updates that the metric ring keeps
     bool check_numerics = false;
@@ -90,6 +91,7 @@ class Session {
   private:
     std::int64_t observation_size_, action_size_, batch_size_;
     bool check_numerics_, reads_outcomes_;
+    kernels::Precision precision_;
     Device device_;
     std::unique_ptr<State> state_;
     std::unique_ptr<algorithms::Algorithm> algorithm_;

@@ -47,6 +47,7 @@ SessionOptions session_options(DType real, const TraceOptions& options) {
     out.threads = options.threads;
     out.isa = real == DType::f64 ? "portable" : options.isa;
     out.real = real;
+    out.precision = real == DType::f64 ? kernels::Precision::full : options.precision;
     out.metric_rows = kRingRows;
     return out;
 }
@@ -56,11 +57,13 @@ Replay::Replay(Trace& trace, DType real, const TraceOptions& options)
       suffix_(real == DType::f64 ? "64/" : "/"),
       session_(*trace.recipe, trace.data.observation_size, trace.data.action_size,
                session_options(real, options)) {
-    const double metric_tolerance = options.tolerance.value_or(1e-4);
-    report_.precision = real == DType::f64 ? "fp64" : "fp32";
+    const bool bf16 = options.precision == kernels::Precision::bf16;
+    const double metric_tolerance = options.tolerance.value_or(bf16 ? kBf16Tolerance : 1e-4);
+    report_.precision = real == DType::f64 ? "fp64" : bf16 ? "bf16" : "fp32";
     report_.isa = name_of(session_.device().isa());
     report_.metric_tolerance = real == DType::f64 ? 1e-10 : metric_tolerance;
-    report_.parameter_tolerance = real == DType::f64 ? 1e-6 : 50.0 * metric_tolerance;
+    report_.parameter_tolerance =
+        real == DType::f64 ? 1e-6 : (bf16 ? 0.1 : 50.0) * metric_tolerance;
     session_.add_data(trace.data);
     inject();
     write_parameters();
@@ -253,7 +256,8 @@ TraceReport verify_trace(const TensorFile& file, const TraceOptions& options) {
     report.ignored = trace.ignored;
     report.replays.push_back(Replay(trace, DType::f32, options).run());
     const bool twin =
-        !names_under(file, "expect64/").empty() || !names_under(file, "final64/").empty();
+        options.precision == kernels::Precision::full &&
+        (!names_under(file, "expect64/").empty() || !names_under(file, "final64/").empty());
     if (twin) report.replays.push_back(replay_in_fp64(trace, options));
     report.passed = std::all_of(report.replays.begin(), report.replays.end(),
                                 [](const TraceReplay& r) { return r.passed; });

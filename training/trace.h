@@ -7,14 +7,22 @@
 #include <string>
 #include <vector>
 
+#include "core/program.h"
 #include "core/safetensors.h"
 
 namespace drydock::training {
 
+// How far a replay's metrics in bf16 may stray from the fp32 recording; parameters a tenth of it.
+// A loss is often a small difference of large values, of which every one was rounded.
+constexpr double kBf16Tolerance = 0.2;
+
 struct TraceOptions {
     int threads = 1;
-    std::string isa;  // of the fp32 replay; "": DRYDOCK_ISA, or the best there is
-    // Replaces the fp32 metrics' tolerance of 1e-4; the parameters' is 50 times as large.
+    std::string isa;  // of the first replay; "": DRYDOCK_ISA, or the best there is
+    // Of the first replay. In bf16 it is the only one, and compared with the fp32 recording.
+    kernels::Precision precision = kernels::Precision::full;
+    // Replaces the metrics' tolerance of the first replay, 1e-4 or in bf16 kBf16Tolerance. The
+    // parameters' is 50 times as large, or in bf16 a tenth.
     std::optional<double> tolerance;
 };
 
@@ -29,7 +37,7 @@ struct Deviation {
 
 // One replay of all updates.
 struct TraceReplay {
-    std::string precision;  // "fp32" or "fp64"
+    std::string precision;  // "fp32", "bf16" or "fp64"
     std::string isa;
     double metric_tolerance = 0, parameter_tolerance = 0;
     std::vector<Deviation> metrics, parameters;  // in order of names
@@ -47,7 +55,8 @@ struct TraceReport {
     // Hyperparameters that are not settings of the algorithm, and tensors of data/ that it does not
     // read.
     std::vector<std::string> ignored;
-    std::vector<TraceReplay> replays;  // fp32, then fp64 where the file has expect64/ or final64/
+    std::vector<TraceReplay>
+        replays;  // fp32 and, where the file has expect64/ or final64/, fp64; or bf16
     bool passed = false;
 };
 

@@ -31,10 +31,10 @@ struct TrainOptions {
     std::int64_t online_steps = 0;
     std::int64_t steps = 1000000;
     std::uint64_t seed = 0;
-    std::string out;              // the run folder; absent or empty before, see overwrite
-    bool overwrite = false;       // take a folder that holds a run
-    std::string device = "auto";  // auto, cpu or cuda
-    std::string precision = "fp32";
+    std::string out;                       // the run folder; absent or empty before, see overwrite
+    bool overwrite = false;                // take a folder that holds a run
+    std::string device = "auto";           // auto, cpu or cuda
+    std::string precision = "fp32";        // or bf16: kernels/api/linear.h
     int threads = 0;                       // 0: all cores
     std::int64_t evaluate_every = 5000;    // updates; 0: only at the end
     std::int64_t episodes = 10;            // per evaluation; 0: no evaluation

@@ -6,6 +6,15 @@
 
 namespace drydock::kernels {
 
+// What a product does with its two factors. `bf16` is for f32 alone: each factor is rounded to
+// bfloat16 (base/bf16.h) and the products are summed in f32, in an order of the kernel's own; the
+// bias, its gradient and everything in memory stay f32. A sum below 2^-126 may count as zero.
+// Kernels of one precision refuse the other.
+enum class Precision : std::uint8_t { full, bf16 };
+
+// Layers of few outputs gain nothing from bf16: programs ask for it above so many.
+constexpr std::int64_t kNarrowOutputs = 8;
+
 // y = activation(x w^T + bias + residual), where rows of the residual may each serve `repeat` rows
 // of y in succession.
 struct LinearForward {
@@ -18,9 +27,15 @@ struct LinearForward {
     const void* bias;  // (O) or null
     void* y;           // (N, O)
     std::int64_t ldy;
+    Precision precision = Precision::full;
     const void* residual = nullptr;  // (N / repeat, O), contiguous, or null
-    std::int64_t repeat = 1;         // a divisor of N
+    std::int64_t repeat = 1;         // a divisor of N; N * repeat below 2^32
 };
+
+// The bound lets a kernel divide a row by `repeat` with one multiplication.
+constexpr bool valid_repeat(const LinearForward& a) {
+    return a.repeat >= 1 && a.N % a.repeat == 0 && a.N < (std::int64_t{1} << 32) / a.repeat;
+}
 
 // dx = dy w. With activation_below other than none, dx is also multiplied by that activation's
 // derivative, taken from y_below, the output of the layer below: dx is then the gradient before the
@@ -35,6 +50,7 @@ struct LinearInputGradient {
     const void* y_below;  // (N, I) contiguous, or null with Activation::none
     void* dx;             // (N, I)
     std::int64_t lddx;
+    Precision precision = Precision::full;
 };
 
 // dw = dy^T x, db = sum over rows of dy.
@@ -47,6 +63,7 @@ struct LinearWeightGradient {
     std::int64_t ldx;
     void* dw;  // (O, I), contiguous
     void* db;  // (O) or null
+    Precision precision = Precision::full;
 };
 
 // c = op(a) op(b), op being the identity or the transposition. The basic operation that the fused

@@ -1,5 +1,7 @@
 #include "kernels/cpu/table.h"
 
+#include "kernels/cpu/bf16/features.h"
+#include "kernels/cpu/bf16/take.h"
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/simd/take.h"
 
@@ -11,6 +13,9 @@ CpuTable portable_table() {
         .linear_forward = portable::linear_forward(),
         .linear_input_gradient = portable::linear_input_gradient(),
         .linear_weight_gradient = portable::linear_weight_gradient(),
+        .linear_forward_bf16 = portable::linear_forward_bf16(),
+        .linear_input_gradient_bf16 = portable::linear_input_gradient_bf16(),
+        .linear_weight_gradient_bf16 = portable::linear_weight_gradient_bf16(),
         .matmul = portable::matmul(),
         .unary = portable::unary(),
         .binary = portable::binary(),
@@ -46,7 +51,9 @@ CpuTable table_of(Isa isa) {
     CpuTable table = portable_table();
 #if defined(DRYDOCK_HAS_X86_SIMD)
     if (isa == Isa::avx2) take_avx2_kernels(table);
-    if (isa == Isa::avx512) take_avx512_kernels(table);
+    if (isa >= Isa::avx512 && isa <= Isa::amx) take_avx512_kernels(table);
+    if (isa == Isa::avx512_bf16 || isa == Isa::amx) take_avx512_bf16_kernels(table);
+    if (isa == Isa::amx) take_amx_kernels(table);
 #elif defined(DRYDOCK_HAS_NEON)
     if (isa == Isa::neon) take_neon_kernels(table);
 #endif
@@ -59,6 +66,7 @@ Isa find_best_isa() {
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (avx2 && avx512 && has_avx512_bf16()) return has_amx_bf16() ? Isa::amx : Isa::avx512_bf16;
     if (avx2) return avx512 ? Isa::avx512 : Isa::avx2;
 #elif defined(DRYDOCK_HAS_NEON)
     return Isa::neon;
@@ -75,12 +83,14 @@ Isa best_isa() {
 
 bool has_isa(Isa isa) {
     const Isa best = best_isa();
-    return isa == Isa::portable || isa == best || (isa == Isa::avx2 && best == Isa::avx512);
+    if (isa == Isa::neon || best == Isa::neon) return isa == Isa::portable || isa == best;
+    return isa <= best;
 }
 
 const CpuTable& cpu_table(Isa isa) {
     static const CpuTable tables[] = {table_of(Isa::portable), table_of(Isa::avx2),
-                                      table_of(Isa::avx512), table_of(Isa::neon)};
+                                      table_of(Isa::avx512),   table_of(Isa::avx512_bf16),
+                                      table_of(Isa::amx),      table_of(Isa::neon)};
     return tables[static_cast<std::size_t>(isa)];
 }
 

@@ -2,6 +2,8 @@
 // instruction set has no file of its own for one, it holds the portable kernel.
 #pragma once
 
+#include <cstddef>
+
 #include "kernels/api/attention.h"
 #include "kernels/api/elementwise.h"
 #include "kernels/api/gather.h"
@@ -17,24 +19,15 @@
 
 namespace drydock::kernels {
 
-// A processor with avx512 has avx2 too, and every one runs portable.
-enum class Isa : std::uint8_t { portable, avx2, avx512, neon };
+// In order up to amx: a processor that has one has those before it. avx512_bf16 and amx differ from
+// avx512 in the products of Precision::bf16 alone. neon is 64-bit ARM's, beside portable.
+enum class Isa : std::uint8_t { portable, avx2, avx512, avx512_bf16, amx, neon };
 
-constexpr const char* name_of(Isa isa) {
-    switch (isa) {
-        case Isa::portable:
-            return "portable";
-        case Isa::avx2:
-            return "avx2";
-        case Isa::avx512:
-            return "avx512";
-        case Isa::neon:
-            return "neon";
-    }
-    return "";
-}
+constexpr const char* kIsaNames[] = {"portable", "avx2", "avx512", "avx512_bf16", "amx", "neon"};
+constexpr const char* name_of(Isa isa) { return kIsaNames[static_cast<std::size_t>(isa)]; }
 
-// The best that this build has for this processor; found once, on x86-64 by CPUID.
+// What this processor can run, the best last; found by CPUID once. AMX is also asked of the system,
+// which has to save the tiles.
 Isa best_isa();
 // Whether this build and this processor have it.
 bool has_isa(Isa isa);
@@ -43,6 +36,9 @@ struct CpuTable {
     CpuKernel<LinearForward> linear_forward;
     CpuKernel<LinearInputGradient> linear_input_gradient;
     CpuKernel<LinearWeightGradient> linear_weight_gradient;
+    CpuKernel<LinearForward> linear_forward_bf16;  // Precision::bf16
+    CpuKernel<LinearInputGradient> linear_input_gradient_bf16;
+    CpuKernel<LinearWeightGradient> linear_weight_gradient_bf16;
     CpuKernel<Matmul> matmul;
     CpuKernel<UnaryMap> unary;
     CpuKernel<BinaryMap> binary;

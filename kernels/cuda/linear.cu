@@ -187,6 +187,7 @@ Status status_of(bool launched) { return launched ? Status::ok : Status::failed;
 
 Status linear_forward(const LinearForward& a, cudaStream_t stream) {
     if (a.ldx < a.I || a.ldy < a.O) return Status::bad_argument;
+    if (a.precision != Precision::full || a.residual != nullptr) return Status::unsupported;
     if (const Status s = check_sizes(a.dtype, a.N, a.I, a.O); s != Status::ok) return s;
     if (a.N == 0 || a.O == 0) return Status::ok;
     return status_of(simt::launch(forward_kernel, tiles(a.N, a.O), dim3(kThreads), 0, stream,
@@ -197,6 +198,7 @@ Status linear_forward(const LinearForward& a, cudaStream_t stream) {
 
 Status linear_input_gradient(const LinearInputGradient& a, cudaStream_t stream) {
     if (a.lddy < a.O || a.lddx < a.I) return Status::bad_argument;
+    if (a.precision != Precision::full) return Status::unsupported;
     if (a.activation_below != Activation::none && !a.y_below) return Status::bad_argument;
     if (const Status s = check_sizes(a.dtype, a.N, a.I, a.O); s != Status::ok) return s;
     if (a.N == 0 || a.I == 0) return Status::ok;
@@ -210,6 +212,7 @@ Status linear_input_gradient(const LinearInputGradient& a, cudaStream_t stream) 
 
 Status linear_weight_gradient(const LinearWeightGradient& a, cudaStream_t stream) {
     if (a.lddy < a.O || a.ldx < a.I) return Status::bad_argument;
+    if (a.precision != Precision::full) return Status::unsupported;
     if (const Status s = check_sizes(a.dtype, a.N, a.I, a.O); s != Status::ok) return s;
     if (a.O == 0) return Status::ok;
     // I == 0 leaves the bias gradient to compute: one column of tiles, all of it outside of dw.

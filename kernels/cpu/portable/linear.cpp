@@ -15,12 +15,11 @@ using T = double;  // of the tiles
 
 template <class Args>
 bool valid_layer(const Args& a) {
-    return is_float(a.dtype) && a.N >= 0 && a.I >= 1 && a.O >= 1;
+    return is_float(a.dtype) && a.precision == Precision::full && a.N >= 0 && a.I >= 1 && a.O >= 1;
 }
 
 Status check_forward(const LinearForward& a) {
-    return valid(valid_layer(a) && a.ldx >= a.I && a.ldy >= a.O && a.repeat >= 1 &&
-                 a.N % a.repeat == 0);
+    return valid(valid_layer(a) && a.ldx >= a.I && a.ldy >= a.O && valid_repeat(a));
 }
 
 std::int64_t forward_units(const LinearForward& a) { return tile_count(a.N, a.O); }

@@ -9,6 +9,9 @@ namespace drydock::kernels::portable {
 CpuKernel<LinearForward> linear_forward();
 CpuKernel<LinearInputGradient> linear_input_gradient();
 CpuKernel<LinearWeightGradient> linear_weight_gradient();
+CpuKernel<LinearForward> linear_forward_bf16();
+CpuKernel<LinearInputGradient> linear_input_gradient_bf16();
+CpuKernel<LinearWeightGradient> linear_weight_gradient_bf16();
 CpuKernel<Matmul> matmul();
 CpuKernel<UnaryMap> unary();
 CpuKernel<BinaryMap> binary();

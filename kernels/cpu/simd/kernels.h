@@ -19,6 +19,9 @@ inline namespace DRYDOCK_SIMD_NAMESPACE {
 CpuKernel<LinearForward> linear_forward();
 CpuKernel<LinearInputGradient> linear_input_gradient();
 CpuKernel<LinearWeightGradient> linear_weight_gradient();
+CpuKernel<LinearForward> linear_forward_bf16();
+CpuKernel<LinearInputGradient> linear_input_gradient_bf16();
+CpuKernel<LinearWeightGradient> linear_weight_gradient_bf16();
 CpuKernel<UnaryMap> unary();
 CpuKernel<BinaryMap> binary();
 CpuKernel<WhereMap> where();

@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/simd/kernels.h"
+#include "kernels/cpu/simd/layer_stores.h"
 #include "kernels/cpu/simd/narrow.h"
 #include "kernels/cpu/simd/product.h"
 
@@ -12,10 +13,7 @@ inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
 Status check_forward(const LinearForward& a) {
-    // Rows are divided by `repeat` in 32 bits.
-    const bool divides = a.N < INT64_C(0xffffffff) / (a.repeat < 1 ? 1 : a.repeat);
-    return a.dtype == DType::f32 && divides ? portable::linear_forward().check(a)
-                                            : Status::unsupported;
+    return a.dtype == DType::f32 ? portable::linear_forward().check(a) : Status::unsupported;
 }
 
 bool shallow(const LinearForward& a) {
@@ -26,56 +24,6 @@ int64_t forward_units(const LinearForward& a) {
     if (a.O <= kNarrow) return quotient_up(a.N, kNarrowRows);
     return shallow(a) ? quotient_up(a.N, kShallowUnit) : tall_units(a.N, a.O).count();
 }
-
-// The rows of a residual, each of which serves `repeat` rows of the output.
-struct Residual {
-    const float* data;
-    int64_t ld;
-    uint64_t reciprocal;  // of repeat, rounded up, in 32 bits after the point
-
-    DRYDOCK_INLINE explicit Residual(const LinearForward& a)
-        : data(static_cast<const float*>(a.residual)),
-          ld(a.O),
-          reciprocal(((UINT64_C(1) << 32) + static_cast<uint64_t>(a.repeat) - 1) /
-                     static_cast<uint64_t>(a.repeat)) {}
-
-    DRYDOCK_INLINE const float* at(int64_t row, int64_t column) const {
-        const auto part = static_cast<int64_t>(static_cast<uint64_t>(row) * reciprocal >> 32);
-        return data + part * ld + column;
-    }
-};
-
-// Adds the bias and the residual and applies the activation.
-template <Activation activation>
-struct StoreForward {
-    float* y;
-    int64_t ld;
-    const float* bias;
-    Residual residual;
-
-    DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
-        prefetch_line(y + row * ld + column, n, true);
-    }
-    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
-        if (bias != nullptr) v = simd::add(v, simd::load_first(bias + column, n));
-        if (residual.data != nullptr) {
-            v = simd::add(v, simd::load_first(residual.at(row, column), n));
-        }
-        if (activation == Activation::relu) v = simd::max(simd::zero(), v);
-        float* out = y + row * ld + column;
-        simd::store_first(out, v, n);
-        if (activation == Activation::tanh) {
-            for (int64_t i = 0; i < n; ++i) out[i] = __builtin_tanhf(out[i]);
-        }
-    }
-    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, float v) const {
-        if (bias != nullptr) v += bias[column];
-        if (residual.data != nullptr) v += *residual.at(row, column);
-        if (activation == Activation::relu) v = 0 > v ? 0 : v;
-        if (activation == Activation::tanh) v = __builtin_tanhf(v);
-        y[row * ld + column] = v;
-    }
-};
 
 template <class Store>
 DRYDOCK_INLINE void shallow_unit(const LinearForward& a, int64_t unit, const Left& x,
@@ -91,8 +39,7 @@ template <Activation activation>
 void run_forward_as(const LinearForward& a, int64_t first, int64_t last) {
     const Left x = {static_cast<const float*>(a.x), a.ldx, 1};
     const PackTransposed w = {static_cast<const float*>(a.w), a.I};
-    const StoreForward<activation> store = {static_cast<float*>(a.y), a.ldy,
-                                            static_cast<const float*>(a.bias), Residual(a)};
+    const StoreForward<activation> store(a);
     if (a.O <= kNarrow) {
         const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
         return narrow_forward(x.data, a.ldx, w.data, a.I, a.O, row, end - row, store);
@@ -133,31 +80,6 @@ int64_t input_gradient_units(const LinearInputGradient& a) {
     return a.O <= kShallow ? quotient_up(a.N, kNarrowRows)
                            : tall_units(a.N, a.I - tail_columns(a)).count();
 }
-
-// Multiplies by the derivative of the activation below.
-template <Activation below>
-struct StoreInputGradient {
-    float* dx;
-    int64_t ld;
-    const float* y_below;
-    int64_t ld_below;
-
-    DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
-        prefetch_line(dx + row * ld + column, n, true);
-        if (below != Activation::none) prefetch_line(y_below + row * ld_below + column, n, false);
-    }
-    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
-        if (below != Activation::none) {
-            const F32 y = simd::load_first(y_below + row * ld_below + column, n);
-            if (below == Activation::relu) {
-                v = simd::select(simd::greater(y, simd::zero()), v, simd::zero());
-            } else {
-                v = simd::mul(v, simd::sub(simd::broadcast(1), simd::mul(y, y)));
-            }
-        }
-        simd::store_first(dx + row * ld + column, v, n);
-    }
-};
 
 // Rows of dx in a column of the tail.
 template <class Finish>
@@ -234,16 +156,6 @@ int64_t weight_gradient_units(const LinearWeightGradient& a) {
     return wide_units(a.O, a.I).count();
 }
 
-struct StoreWeightGradient {
-    float* dw;
-    int64_t ld;
-
-    DRYDOCK_INLINE void prefetch(int64_t, int64_t, int64_t) const {}
-    DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
-        simd::store_first(dw + row * ld + column, v, n);
-    }
-};
-
 // For the transposed product.
 struct StoreTransposed {
     float* dw;
@@ -256,19 +168,6 @@ struct StoreTransposed {
         for (int64_t i = 0; i < n; ++i) dw[(column + i) * ld + row] = lanes[i];
     }
 };
-
-// db of outputs [o, o + count): the rows are added in ascending order.
-DRYDOCK_INLINE void bias_gradient(const LinearWeightGradient& a, int64_t o, int64_t count) {
-    for (const int64_t end = o + count; o < end; o += kLanes) {
-        const int64_t n = smaller(kLanes, end - o);
-        const float* dy = static_cast<const float*>(a.dy) + o;
-        F32 sums = simd::zero();
-        for (int64_t r = 0; r < a.N; ++r, dy += a.lddy) {
-            sums = simd::add(sums, simd::load_first(dy, n));
-        }
-        simd::store_first(static_cast<float*>(a.db) + o, sums, n);
-    }
-}
 
 void few_outputs_unit(const LinearWeightGradient& a, int64_t unit) {
     const int64_t rows = few_outputs_rows(a), width = few_outputs_columns(a);

@@ -15,6 +15,9 @@ void take_avx2_kernels(CpuTable& table) {
     table.linear_forward = linear_forward();
     table.linear_input_gradient = linear_input_gradient();
     table.linear_weight_gradient = linear_weight_gradient();
+    table.linear_forward_bf16 = linear_forward_bf16();
+    table.linear_input_gradient_bf16 = linear_input_gradient_bf16();
+    table.linear_weight_gradient_bf16 = linear_weight_gradient_bf16();
     table.unary = unary();
     table.binary = binary();
     table.where = where();
