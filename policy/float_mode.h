@@ -22,9 +22,13 @@ class FloatMode {
     FloatMode() {
         const std::uint64_t flush_to_zero = std::uint64_t{1} << 24;
         asm volatile("mrs %0, fpcr" : "=r"(saved_));
+        asm volatile("mrs %0, fpsr" : "=r"(flags_));
         asm volatile("msr fpcr, %0" : : "r"(flush_to_zero) : "memory");
     }
-    ~FloatMode() { asm volatile("msr fpcr, %0" : : "r"(saved_) : "memory"); }
+    ~FloatMode() {
+        asm volatile("msr fpcr, %0" : : "r"(saved_) : "memory");
+        asm volatile("msr fpsr, %0" : : "r"(flags_) : "memory");
+    }
 #else
     FloatMode() = default;
 #endif
@@ -35,7 +39,7 @@ class FloatMode {
 #if defined(__SSE__)
     std::uint32_t saved_;
 #elif defined(__aarch64__)
-    std::uint64_t saved_;
+    std::uint64_t saved_, flags_;
 #endif
 };
 
