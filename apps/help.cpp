@@ -111,12 +111,12 @@ Lines lines_of_group(const CLI::App& app, const std::string& group) {
     return lines;
 }
 
-// The group that every command has comes last.
+// The group that every command has comes last. One without a name is hidden.
 std::string lay_out_options(const CLI::App& app) {
     const std::string common = app.get_help_ptr()->get_group();
     std::string out;
     for (const std::string& group : app.get_groups()) {
-        if (group != common) out += lay_out(group, lines_of_group(app, group));
+        if (group != common && !group.empty()) out += lay_out(group, lines_of_group(app, group));
     }
     return out + lay_out(common, lines_of_group(app, common));
 }
