@@ -53,9 +53,11 @@ void ThreadPool::Word::wake() {
 #endif
 }
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads)
+    : parts_(std::make_unique<Part[]>(static_cast<std::size_t>(threads > 1 ? threads : 1))),
+      threads_(threads) {
     try {
-        for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+        for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
     } catch (const std::system_error&) {
         const std::size_t started = workers_.size() + 1;
         stop();
@@ -79,15 +81,21 @@ void ThreadPool::stop() {
     for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::take_units() {
-    for (;;) {
-        const std::int64_t i = next_.fetch_add(1, std::memory_order_relaxed);
-        if (i >= units_) return;
-        function_(context_, i, i + 1);
+void ThreadPool::take_units(int thread) {
+    const int count = threads_;
+    for (int k = 0; k < count; ++k) {
+        Part& part = parts_[static_cast<std::size_t>((thread + k) % count)];
+        for (;;) {
+            // Read first: a part that is empty stays in every cache.
+            if (part.next.load(std::memory_order_relaxed) >= part.end) break;
+            const std::int64_t i = part.next.fetch_add(1, std::memory_order_relaxed);
+            if (i >= part.end) break;
+            function_(context_, i, i + 1);
+        }
     }
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(int thread) {
     started_.value.fetch_add(1, std::memory_order_seq_cst);
     started_.wake();
     std::uint32_t seen = 0;
@@ -97,7 +105,7 @@ void ThreadPool::work() {
         if (stop_.load()) return;
         if (seen % 2 == 0) continue;
         active_.value.fetch_add(1, std::memory_order_seq_cst);
-        if (epoch_.value.load(std::memory_order_seq_cst) == seen) take_units();
+        if (epoch_.value.load(std::memory_order_seq_cst) == seen) take_units(thread);
         if (active_.value.fetch_sub(1, std::memory_order_seq_cst) == 1) active_.wake();
     }
 }
@@ -107,13 +115,16 @@ void ThreadPool::run(std::int64_t units, Function function, const void* context)
         if (units > 0) function(context, 0, units);
         return;
     }
-    units_ = units;
     function_ = function;
     context_ = context;
-    next_.store(0, std::memory_order_relaxed);
+    for (std::int64_t t = 0; t < threads_; ++t) {
+        Part& part = parts_[static_cast<std::size_t>(t)];
+        part.next.store(units * t / threads_, std::memory_order_relaxed);
+        part.end = units * (t + 1) / threads_;
+    }
     epoch_.value.fetch_add(1, std::memory_order_seq_cst);
     epoch_.wake();
-    take_units();
+    take_units(0);
     epoch_.value.fetch_add(1, std::memory_order_seq_cst);
     // Only workers that hold a unit are waited for. They are running or were preempted: when this
     // thread parks, they get its core where there are fewer cores than threads.

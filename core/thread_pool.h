@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -22,13 +23,15 @@ class ThreadPool {
     int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
     // Calls function(context, i, i + 1) once for every i in [0, units), on any thread, and returns
-    // when all are done. Not reentrant; one caller at a time.
+    // when all are done. Each thread begins with a part of its own, always the same of so many
+    // units: what one node wrote is then in the cache of the processor that reads it in the next.
+    // Who is done helps the others. Not reentrant; one caller at a time.
     void run(std::int64_t units, Function function, const void* context);
 
   private:
     void stop();
-    void work();
-    void take_units();
+    void work(int thread);
+    void take_units(int thread);
 
     // A word on which threads wait for another value: they spin for a while, then the system parks
     // them. The system is called only to park and to wake one that is parked.
@@ -46,9 +49,14 @@ class ThreadPool {
     Word epoch_;
     Word active_;
     Word started_;
-    alignas(64) std::atomic<std::int64_t> next_{0};
+    // Units [next, end) of a thread's part are free.
+    struct alignas(64) Part {
+        std::atomic<std::int64_t> next{0};
+        std::int64_t end = 0;
+    };
+    std::unique_ptr<Part[]> parts_;  // of every thread; the caller's is the first
+    int threads_ = 1;
     std::atomic<bool> stop_{false};
-    std::int64_t units_ = 0;
     Function function_ = nullptr;
     const void* context_ = nullptr;
     std::vector<std::thread> workers_;
