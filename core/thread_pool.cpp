@@ -54,8 +54,7 @@ void ThreadPool::Word::wake() {
 }
 
 ThreadPool::ThreadPool(int threads)
-    : parts_(std::make_unique<Part[]>(static_cast<std::size_t>(threads > 1 ? threads : 1))),
-      threads_(threads) {
+    : parts_(std::make_unique<Part[]>(static_cast<std::size_t>(threads))) {
     try {
         for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
     } catch (const std::system_error&) {
@@ -82,7 +81,7 @@ void ThreadPool::stop() {
 }
 
 void ThreadPool::take_units(int thread) {
-    const int count = threads_;
+    const int count = threads();
     for (int k = 0; k < count; ++k) {
         Part& part = parts_[static_cast<std::size_t>((thread + k) % count)];
         for (;;) {
@@ -117,10 +116,11 @@ void ThreadPool::run(std::int64_t units, Function function, const void* context)
     }
     function_ = function;
     context_ = context;
-    for (std::int64_t t = 0; t < threads_; ++t) {
+    const std::int64_t count = threads();
+    for (std::int64_t t = 0; t < count; ++t) {
         Part& part = parts_[static_cast<std::size_t>(t)];
-        part.next.store(units * t / threads_, std::memory_order_relaxed);
-        part.end = units * (t + 1) / threads_;
+        part.next.store(units * t / count, std::memory_order_relaxed);
+        part.end = units * (t + 1) / count;
     }
     epoch_.value.fetch_add(1, std::memory_order_seq_cst);
     epoch_.wake();

@@ -55,7 +55,6 @@ class ThreadPool {
         std::int64_t end = 0;
     };
     std::unique_ptr<Part[]> parts_;  // of every thread; the caller's is the first
-    int threads_ = 1;
     std::atomic<bool> stop_{false};
     Function function_ = nullptr;
     const void* context_ = nullptr;

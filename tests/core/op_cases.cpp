@@ -109,40 +109,25 @@ double activated(double x, Activation a) {
     return a == Activation::relu ? std::max(x, 0.0) : a == Activation::tanh ? std::tanh(x) : x;
 }
 
-// Rows of the residual serve two rows of the output each.
-OpCase layer_with_residual(const char* name, std::int64_t M, std::int64_t I, std::int64_t O,
-                           Activation a, bool bias) {
-    std::vector<Input> inputs{{{2 * M, I}}, {{O, I}}, {{M, O}}};
-    if (bias) inputs.push_back({{O}});
-    return {name, inputs,
-            [=](Graph&, const T& t) {
-                return linear_with_residual(t[0], t[1], bias ? t[3] : Tensor(), t[2], a);
-            },
-            [=](const In& in) {
-                Values y;
-                for (std::int64_t n = 0; n < 2 * M; ++n) {
-                    for (std::int64_t o = 0; o < O; ++o) {
-                        double s = in[2][u(n / 2 * O + o)] + (bias ? in[3][u(o)] : 0.0);
-                        for (std::int64_t i = 0; i < I; ++i)
-                            s += in[0][u(n * I + i)] * in[1][u(o * I + i)];
-                        y.push_back(activated(s, a));
-                    }
-                }
-                return y;
-            }};
-}
-
+// With residual_rows, each of those serves N / residual_rows rows of the output.
 OpCase layer(const char* name, std::int64_t N, std::int64_t I, std::int64_t O, Activation a,
-             bool bias) {
+             bool bias, std::int64_t residual_rows = 0) {
+    const std::int64_t M = residual_rows;
     std::vector<Input> inputs{{{N, I}}, {{O, I}}};
     if (bias) inputs.push_back({{O}});
+    if (M > 0) inputs.push_back({{M, O}});
     return {name, inputs,
-            [=](Graph&, const T& t) { return linear(t[0], t[1], bias ? t[2] : Tensor(), a); },
+            [=](Graph&, const T& t) {
+                const Tensor b = bias ? t[2] : Tensor();
+                return M > 0 ? linear_with_residual(t[0], t[1], b, t.back(), a)
+                             : linear(t[0], t[1], b, a);
+            },
             [=](const In& in) {
                 Values y;
                 for (std::int64_t n = 0; n < N; ++n) {
                     for (std::int64_t o = 0; o < O; ++o) {
                         double s = bias ? in[2][u(o)] : 0.0;
+                        if (M > 0) s += in.back()[u(n * M / N * O + o)];
                         for (std::int64_t i = 0; i < I; ++i)
                             s += in[0][u(n * I + i)] * in[1][u(o * I + i)];
                         y.push_back(activated(s, a));
@@ -513,9 +498,8 @@ std::vector<OpCase> product_cases() {
         layer("linear", 17, 5, 6, Activation::none, true),
         layer("linear with relu", 33, 11, 7, Activation::relu, true),
         layer("linear with tanh", 6, 17, 3, Activation::tanh, true),
-        layer_with_residual("linear with a residual", 5, 3, 40, Activation::relu, true),
-        layer_with_residual("linear with a residual and no bias", 9, 14, 5, Activation::tanh,
-                            false),
+        layer("linear with a residual", 10, 3, 40, Activation::relu, true, 5),
+        layer("linear with a residual and no bias", 18, 14, 5, Activation::tanh, false, 9),
         layer("linear with one output", 16, 23, 1, Activation::none, true),
     };
     cases.push_back({"two layers",

@@ -34,14 +34,10 @@ struct PairLayer {
     }
 
     static void run_forward(const LinearForward& a, int64_t first, int64_t last) {
-        switch (a.activation) {
-            case Activation::none:
-                return run_forward_as<Activation::none>(a, first, last);
-            case Activation::relu:
-                return run_forward_as<Activation::relu>(a, first, last);
-            case Activation::tanh:
-                return run_forward_as<Activation::tanh>(a, first, last);
-        }
+        with_activation(
+            a.activation, [&]<Activation kind>() __attribute__((always_inline)) {
+                run_forward_as<kind>(a, first, last);
+            });
     }
 
     static Status check_input_gradient(const LinearInputGradient& a) {
@@ -56,22 +52,17 @@ struct PairLayer {
     static void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t last) {
         const LeftRows dy = {static_cast<const float*>(a.dy), a.lddy};
         const RightRows w = {static_cast<const float*>(a.w), a.I, a.O};
-        const StoreInputGradient<below> store = {static_cast<float*>(a.dx), a.lddx,
-                                                 static_cast<const float*>(a.y_below), a.I};
+        const StoreInputGradient<below> store(a);
         const Units units = batch_units(a.N, a.I);
         const Block block;
         for (int64_t u = first; u < last; ++u) pair_unit<Block>(units.range(u), a.O, dy, w, store);
     }
 
     static void run_input_gradient(const LinearInputGradient& a, int64_t first, int64_t last) {
-        switch (a.activation_below) {
-            case Activation::none:
-                return run_input_gradient_as<Activation::none>(a, first, last);
-            case Activation::relu:
-                return run_input_gradient_as<Activation::relu>(a, first, last);
-            case Activation::tanh:
-                return run_input_gradient_as<Activation::tanh>(a, first, last);
-        }
+        with_activation(
+            a.activation_below, [&]<Activation kind>() __attribute__((always_inline)) {
+                run_input_gradient_as<kind>(a, first, last);
+            });
     }
 
     static Status check_weight_gradient(const LinearWeightGradient& a) {

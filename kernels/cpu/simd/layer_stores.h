@@ -9,6 +9,19 @@ namespace drydock::kernels {
 inline namespace DRYDOCK_SIMD_NAMESPACE {
 namespace {
 
+// Calls body with the activation as a template argument.
+template <class Body>
+DRYDOCK_INLINE void with_activation(Activation activation, const Body& body) {
+    switch (activation) {
+        case Activation::none:
+            return body.template operator()<Activation::none>();
+        case Activation::relu:
+            return body.template operator()<Activation::relu>();
+        case Activation::tanh:
+            return body.template operator()<Activation::tanh>();
+    }
+}
+
 // The rows of a residual, each of which serves `repeat` rows of the output.
 struct Residual {
     const float* data;
@@ -72,6 +85,12 @@ struct StoreInputGradient {
     int64_t ld;
     const float* y_below;
     int64_t ld_below;
+
+    DRYDOCK_INLINE explicit StoreInputGradient(const LinearInputGradient& a)
+        : dx(static_cast<float*>(a.dx)),
+          ld(a.lddx),
+          y_below(static_cast<const float*>(a.y_below)),
+          ld_below(a.I) {}
 
     DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
         prefetch_line(dx + row * ld + column, n, true);
