@@ -27,7 +27,7 @@ void check_algorithm(const std::string& algorithm) {
     for (const std::string& name : fitting) {
         if (name == algorithm) return;
     }
-    refuse(fmt::format("an algorithm that can be fine-tuned online ({}), got {}",
+    refuse(fmt::format("an algorithm that can be fine-tuned online ({}), got {}, which cannot",
                        fmt::join(fitting, ", "), algorithm));
 }
 
@@ -170,13 +170,11 @@ void check_units(const RunParts& parts, const TensorFile& checkpoint, const Noti
 }  // namespace
 
 void complete_finetune(TrainOptions& options) {
-    if (options.finetune.empty()) {
-        if (options.online_steps != 0) {
-            refuse("--finetune DIR with --online-steps: the offline run to start from");
-        }
-        return;
-    }
+    if (options.finetune.empty() && options.online_steps == 0) return;
     check_algorithm(options.algorithm);
+    if (options.finetune.empty()) {
+        refuse("--finetune DIR with --online-steps: the offline run to start from");
+    }
     std::error_code error;
     const fs::path folder = fs::absolute(options.finetune, error);
     if (!error) options.finetune = folder.string();

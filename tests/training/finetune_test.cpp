@@ -2,6 +2,7 @@
 #include "training/finetune.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
@@ -302,9 +303,15 @@ TEST_CASE("calls that cannot be fine-tuned say why, and leave nothing behind") {
         CHECK_FALSE(fs::exists(w.options.out));
         return text;
     };
-    for (const char* algorithm : {"bc", "dt", "td3bc", "discrete_cql"}) {
-        CHECK(contains(refused([&](TrainOptions& o) { o.algorithm = algorithm; }),
-                       "(iql, cql), got " + std::string(algorithm)));
+    for (const char* algorithm : {"bc", "dt", "td3bc", "discrete-cql"}) {
+        const std::string text = fmt::format("(iql, cql), got {}, which cannot", algorithm);
+        CHECK(contains(refused([&](TrainOptions& o) { o.algorithm = algorithm; }), text));
+        // And not that --finetune is missing, which would be in vain.
+        CHECK(contains(refused([&](TrainOptions& o) {
+                           o.algorithm = algorithm;
+                           o.finetune = "";
+                       }),
+                       text));
     }
     CHECK(contains(refused([](TrainOptions& o) { o.algorithm = "cql"; }), "got one of iql"));
     CHECK(contains(refused([](TrainOptions& o) { o.finetune = "/nowhere"; }), "no config.toml"));
