@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "core/safetensors.h"
 #include "training/config.h"
+#include "training/run_assembly.h"
 #include "training/seeds.h"
 
 namespace drydock::training {
@@ -101,6 +102,10 @@ void inherit_settings(TrainOptions& options, TrainOptions& was) {
     if (recipe->settings().contains("bc_steps")) all.emplace_back("bc_steps", "0");
     all.insert(all.end(), options.settings.begin(), options.settings.end());
     options.settings = all;
+}
+
+std::string checkpoint_of(const RunParts& parts) {
+    return parts.options.finetune + "/checkpoint.safetensors";
 }
 
 bool equals(const TensorFile& file, const char* name, const std::vector<float>& values) {
@@ -199,14 +204,19 @@ void complete_finetune(TrainOptions& options) {
     options.steps = options.online_steps * online->updates_per_step;
 }
 
-void take_over_offline(RunParts& parts, const Notice& notice) {
-    const std::string path = parts.options.finetune + "/checkpoint.safetensors";
-    const TensorFile file = read_checkpoint(path);
-    const Metadata mine = checkpoint_metadata(parts);
-    const std::string was = file.text("environment"), now = mine.at("environment");
+void check_offline_environment(const RunParts& parts) {
+    if (parts.options.finetune.empty()) return;
+    const TensorFile file = read_checkpoint(checkpoint_of(parts));
+    const std::string was = file.text("environment");
+    const std::string now = describe_environment(parts.environment.get());
     if (!was.empty() && was != now) {
         refuse(fmt::format("the environment of the offline run, {}, got {}", was, now));
     }
+}
+
+void take_over_offline(RunParts& parts, const Notice& notice) {
+    const std::string path = checkpoint_of(parts);
+    const TensorFile file = read_checkpoint(path);
     check_units(parts, file, notice);
     State& state = parts.session->state();
     const Checkpoint offline = restore_checkpoint(file, path, state);

@@ -13,9 +13,13 @@ namespace drydock::training {
 // that are no longer there, no environment, and options that do not go together.
 void complete_finetune(TrainOptions& options);
 
+// Throws Error (usage) where that run was scored in another environment than parts.environment. It
+// needs no data: to be called before anything is read or said.
+void check_offline_environment(const RunParts& parts);
+
 // Puts that run's parameters, targets and moments into the session, at update 0. Throws Error
-// (usage) where its networks, its environment, or the units of its observations, actions and
-// rewards are not this run's; other data than that run's may have the same.
+// (usage) where its networks, or the units of its observations, actions and rewards are not this
+// run's; other data than that run's may have the same.
 void take_over_offline(RunParts& parts, const Notice& notice);
 
 }  // namespace drydock::training

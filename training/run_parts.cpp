@@ -45,6 +45,8 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice, const std:
     std::string row;
     parts.recipe = resolve_recipe(parts.options, [&](const std::string& text) { row = text; });
     make_paths_absolute(parts.options);
+    parts.environment = find_environment(parts.options.environment);
+    check_offline_environment(parts);
     const auto begin = [&] {
         parts.folder.create();
         write_config(parts);
@@ -54,7 +56,6 @@ RunParts begin_run(const TrainOptions& options, const Notice& notice, const std:
         // From its config on a run can be resumed, also when reading the data is cut short. A run
         // that takes the place of another leaves that one alone until it can begin.
         if (!options.overwrite) begin();
-        parts.environment = find_environment(parts.options.environment);
         notice(row);
         load_data(parts, notice, sibling);
         make_session(parts, "", sibling);

@@ -197,6 +197,7 @@ RunParts continue_run(const ResumeOptions& resume, const Notice& notice, const R
     }
     parts.environment = find_environment(options.environment);
     make_paths_absolute(options);
+    if (!checkpoint) check_offline_environment(parts);
     if (sibling) check_sibling(parts, *sibling);
     load_data(parts, notice, sibling);
     if (checkpoint) {
