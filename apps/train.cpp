@@ -27,6 +27,7 @@ struct Call {
     std::int64_t seeds = 1;
     std::vector<std::string> settings;
     std::vector<std::function<void(TrainOptions&)>> given;
+    const CLI::Option* steps = nullptr;
 };
 
 // An option for a member of TrainOptions.
@@ -54,8 +55,12 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
                             const std::string& help) {
         return add_member(app, call, name, field, kind, help);
     };
+    // Where a run cannot be fine-tuned, the options are there to say so.
+    const bool online = recipe.online() != nullptr;
+    const char* finetuning = online ? "Fine-tuning" : "";
     member("--dataset", &TrainOptions::dataset, "FILE",
-           "HDF5 file in D4RL's layout; needed here, in --config or in --finetune's run")
+           fmt::format("HDF5 file in D4RL's layout; needed here or in {}",
+                       online ? "--config, or in --finetune's run" : "--config"))
         ->group("Data");
     member("--environment", &TrainOptions::environment, "NAME",
            fmt::format("simulator that scores the policy: {}, or your own as ./FILE.so; without "
@@ -78,9 +83,13 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
         ->type_name("FILE")
         ->group("Run");
     call->options.steps = recipe.default_steps();
-    CLI::Option* steps = member("--steps", &TrainOptions::steps, "N", "updates");
-    steps->transform(whole_number(1))->group("Run");
-    member("--seed", &TrainOptions::seed, "N", "of first values, batches and evaluations")
+    call->steps = member("--steps", &TrainOptions::steps, "N",
+                         online ? "updates; with --finetune give --online-steps" : "updates")
+                      ->transform(whole_number(1))
+                      ->group("Run");
+    member("--seed", &TrainOptions::seed, "N",
+           online ? "of first values, batches, evaluations and exploration"
+                  : "of first values, batches and evaluations")
         ->transform(whole_number(0))
         ->group("Run");
     add_value(
@@ -88,15 +97,16 @@ void add_options(CLI::App& app, const std::shared_ptr<Call>& call,
         "train N seeds, from --seed on, as one program: DIR/seed-K each, bit for bit as alone")
         ->transform(whole_number(1))
         ->group("Run");
-    // Where it cannot be, the options are there to say so.
-    const char* finetuning = recipe.online() ? "Fine-tuning" : "";
-    steps->excludes(member("--finetune", &TrainOptions::finetune, "DIR",
-                           "start from the checkpoint of that offline run and collect online; its "
-                           "config.toml gives what is not given here")
-                        ->group(finetuning));
+    member("--finetune", &TrainOptions::finetune, "DIR",
+           "go on from the checkpoint of that run, collecting in its environment; its config.toml "
+           "gives the data, environment, preset and settings that are not given here "
+           "(docs/finetune.md)")
+        ->group(finetuning);
     member("--online-steps", &TrainOptions::online_steps, "N",
-           "steps in --environment, with updates_per_online_step updates after each")
+           "with --finetune, which needs it: steps to take in the environment, with "
+           "updates_per_online_step updates after each")
         ->transform(whole_number(1))
+        ->default_str("")
         ->group(finetuning);
     member("--device", &TrainOptions::device, "NAME", "auto or cpu: this build trains on the CPU")
         ->group("Machine");
@@ -182,6 +192,12 @@ TrainOptions resolve(const Call& call) {
     for (const auto& lay_over : call.given) lay_over(options);
     for (const std::string& text : call.settings) options.settings.push_back(split_setting(text));
     training::complete_finetune(options);
+    if (!options.finetune.empty() && call.steps->count() > 0) {
+        throw Error(
+            "expected no --steps with --finetune: the updates are --online-steps times "
+            "updates_per_online_step",
+            ErrorKind::usage);
+    }
     if (options.dataset.empty()) {
         throw Error(fmt::format("expected --dataset FILE; 'drydock train {} --help' lists all "
                                 "options",
@@ -214,7 +230,7 @@ void add_algorithm(CLI::App& parent, const std::string& name, Commands& commands
         return settings_page(name) +
                fmt::format(
                    "\nExample\n  drydock train {} --dataset p.hdf5 --environment pendulum "
-                   "\n      --steps 10000 --set batch_size=128 --out runs/p",
+                   "\\\n      --steps 10000 --set batch_size=128 --out runs/p",
                    name);
     });
     commands.push_back({app, [call] { return train(*call); }});
