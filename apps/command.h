@@ -11,7 +11,7 @@
 namespace drydock::apps {
 
 // A parsed command and the work it does. `run` gives the exit status: 0 done, 1 a check did not
-// hold; it throws for everything else.
+// hold, interrupted_status() for work that was stopped and saved; it throws for everything else.
 struct Command {
     CLI::App* app;
     std::function<int()> run;

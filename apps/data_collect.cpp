@@ -13,6 +13,7 @@
 #include "data/statistics.h"
 #include "envs/behaviour.h"
 #include "training/collect.h"
+#include "training/evaluation.h"
 
 namespace drydock::apps {
 namespace {
@@ -70,8 +71,9 @@ training::Collected play(const Options& options) {
             : "\ndrydock: stopping; the rows that are there will be written; once more to kill\n");
     training::Collected collected = training::collect_episodes(o, callbacks);
     if (collected.episodes == 0) {
-        throw Error(fmt::format("stopped before the first {}; {} was not written",
-                                o.episodes > 0 ? "episode was complete" : "row", options.out));
+        throw training::Stopped(fmt::format("stopped before the first {}; {} was not written",
+                                            o.episodes > 0 ? "episode was complete" : "row",
+                                            options.out));
     }
     return collected;
 }
@@ -197,7 +199,7 @@ int collect(const Options& options) {
         throw Error(fmt::format("{}; the {} whole episodes before it are in {}", collected.failure,
                                 grouped(collected.episodes), options.out));
     }
-    return collected.stopped ? 1 : 0;
+    return collected.stopped ? interrupted_status() : 0;
 }
 
 std::string list_behaviours() {

@@ -11,11 +11,13 @@ namespace {
 
 std::atomic<bool> stop_requested{false};
 std::atomic<const char*> stop_text{""};
+std::atomic<int> stop_signal{SIGINT};
 
 // The first signal takes the handler back from both: the second one kills.
-void on_interrupt(int) {
+void on_interrupt(int signal) {
     const int error = errno;
     const char* const text = stop_text;
+    stop_signal = signal;
     stop_requested = true;
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
@@ -35,5 +37,7 @@ const std::atomic<bool>& catch_interrupts(const char* text) {
     sigaction(SIGTERM, &action, nullptr);
     return stop_requested;
 }
+
+int interrupted_status() { return 128 + stop_signal; }
 
 }  // namespace drydock::apps

@@ -9,4 +9,8 @@ namespace drydock::apps {
 // is returned; the second one kills. `text` must live as long as the program.
 const std::atomic<bool>& catch_interrupts(const char* text);
 
+// The exit status of work that ended early for the signal that came first, as shells count:
+// 130 after SIGINT, 143 after SIGTERM.
+int interrupted_status();
+
 }  // namespace drydock::apps

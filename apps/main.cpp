@@ -10,7 +10,9 @@
 
 #include "apps/command.h"
 #include "apps/help.h"
+#include "apps/interrupt.h"
 #include "base/error.h"
+#include "training/evaluation.h"
 
 namespace drydock::apps {
 namespace {
@@ -50,7 +52,8 @@ void add_commands(CLI::App& app, Commands& commands) {
         "  drydock data info p.hdf5\n"
         "  drydock train iql --dataset p.hdf5 --environment pendulum --steps 10000 --out runs/p\n"
         "  drydock evaluate runs/p --environment pendulum --episodes 100\n"
-        "\nExit status: 0 done, 1 the work failed or a check did not hold, 2 the call was wrong.");
+        "\nExit status: 0 done, 1 the work failed or a check did not hold, 2 the call was wrong,\n"
+        "130 stopped by Ctrl-C (143 by SIGTERM): train, resume and data collect have then saved.");
 }
 
 int run(int argc, char** argv) {
@@ -83,6 +86,8 @@ int guarded(int argc, char** argv) {
             return complain("expected to write to standard output, which refused", kFailure);
         }
         return status;
+    } catch (const training::Stopped& stopped) {  // before there was anything to save
+        return complain(stopped.what(), interrupted_status());
     } catch (const Error& error) {
         return complain(error.what(), error.kind() == ErrorKind::usage ? kUsage : kFailure);
     } catch (const std::bad_alloc&) {

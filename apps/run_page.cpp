@@ -167,7 +167,7 @@ int show_run(const TrainOptions& options,
         work(page(line, options, fmt::format("seed {}", options.seed), false));
     line.finish();
     print_summary(options, result);
-    return result.stopped ? 1 : 0;
+    return result.stopped ? interrupted_status() : 0;
 }
 
 int show_seeds(const TrainOptions& options, std::int64_t seeds,
@@ -180,7 +180,8 @@ int show_seeds(const TrainOptions& options, std::int64_t seeds,
     print_seeds_summary(result, seeds);
     const bool failed = std::any_of(result.seeds.begin(), result.seeds.end(),
                                     [](const training::SeedResult& s) { return !s.error.empty(); });
-    return result.stopped || failed ? 1 : 0;
+    if (failed) return 1;
+    return result.stopped ? interrupted_status() : 0;
 }
 
 }  // namespace drydock::apps
