@@ -13,9 +13,30 @@ namespace {
 constexpr double kDeviations = 3;
 constexpr std::uint64_t kStarts = 16;  // as many whatever is evaluated, so that runs compare
 
-// Of a checkpoint's tensors: the return, the gap at the last warning() and whether it was one.
+// Of a checkpoint's tensors: the return, and of the last warning() the gap, whether they had parted
+// and the prediction.
 constexpr const char* kSaved = "q_monitor";
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+// What to change, in the words of the algorithm that has the setting.
+struct Remedy {
+    const char* setting;
+    const char* overestimated;
+    const char* underestimated;
+};
+constexpr const char* kFaster = "a larger learning rate of the critics";
+constexpr Remedy kRemedies[] = {
+    {"cql_alpha", "a larger cql_alpha", "a smaller cql_alpha, which penalises unseen actions less"},
+    {"expectile", "a smaller expectile or temperature", "a larger expectile"},
+    {"alpha", "a smaller alpha", kFaster}};
+constexpr Remedy kOther{"", "settings that stay closer to the data", kFaster};
+
+const Remedy& remedy_of(const algorithms::Settings& settings) {
+    for (const Remedy& remedy : kRemedies) {
+        if (settings.contains(remedy.setting)) return remedy;
+    }
+    return kOther;
+}
 
 std::string cell(const std::optional<double>& x) { return x ? fmt::format(",{:.9g}", *x) : ","; }
 
@@ -66,38 +87,49 @@ void QMonitor::note(const Evaluation& evaluation) {
 Tensors QMonitor::save() const {
     if (!active()) return {};
     const std::vector<double> values{observed_.value_or(kNone), last_gap_.value_or(kNone),
-                                     parted_ ? 1.0 : 0.0};
-    return {{kSaved, TensorData::of({3}, std::span<const double>(values))}};
+                                     parted_ ? 1.0 : 0.0, last_predicted_.value_or(kNone)};
+    return {{kSaved, TensorData::of({4}, std::span<const double>(values))}};
 }
 
 void QMonitor::restore(const Tensors& saved) {
     const auto found = saved.find(kSaved);
     if (found == saved.end()) return;
     const std::vector<double> values = found->second.to_f64();
-    if (values.size() != 3) return;
+    if (values.size() != 4) return;
     const auto value = [&](std::size_t i) {
         return std::isnan(values[i]) ? std::nullopt : std::optional(values[i]);
     };
     observed_ = value(0);
     last_gap_ = value(1);
     parted_ = values[2] != 0;
+    last_predicted_ = value(3);
+}
+
+// Critics begin near zero, and take as long to get to the size of the return as their targets take
+// to follow: until then they are no further from zero than it, and come closer to it.
+bool QMonitor::arriving() const {
+    if (!(std::fabs(*predicted_) < std::fabs(*observed_))) return false;
+    if (!last_predicted_) return true;
+    return *observed_ > 0 ? *predicted_ > *last_predicted_ : *predicted_ < *last_predicted_;
 }
 
 std::optional<std::string> QMonitor::warning() {
     if (!predicted_ || !observed_) return {};
     const double gap = *predicted_ - *observed_, size = std::fabs(*observed_);
-    const bool grows = last_gap_ && std::fabs(gap) > *last_gap_;
-    const double limit = std::max(grows ? 0.5 * size : size, kDeviations * spread_);
-    const bool before = parted_;
+    const bool near = parted_ || (last_gap_ && std::fabs(gap) > *last_gap_);
+    const double limit = std::max(near ? 0.5 * size : size, kDeviations * spread_);
+    const bool apart = !(std::fabs(gap) <= limit), said = parted_;
+    parted_ = apart && (parted_ || !arriving());
     last_gap_ = std::fabs(gap);
-    parted_ = !(*last_gap_ <= limit);
-    if (!parted_ || before) return {};
+    last_predicted_ = predicted_;
+    if (!parted_ || said) return {};
+    const bool over = gap > 0;
+    const Remedy& remedy = remedy_of(parts_.recipe->settings());
     return fmt::format(
         "the critics expect {:.4g} of the policy where evaluation gives {:.4g} (discounted by "
-        "{:g}): they {}, and what the policy learns from them is in doubt. {}",
-        *predicted_, *observed_, discount_, gap > 0 ? "overestimate it" : "underestimate it",
-        gap > 0 ? "Prefer an earlier checkpoint, or settings that stay closer to the data"
-                : "Settings that penalise unseen actions less may help");
+        "{:g}): they {}, and what the policy learns from them is in doubt. Try {}{}",
+        *predicted_, *observed_, discount_, over ? "overestimate it" : "underestimate it",
+        over ? "fewer updates, or " : "", over ? remedy.overestimated : remedy.underestimated);
 }
 
 }  // namespace drydock::training

@@ -30,8 +30,8 @@ class QMonitor {
     void predict();
     // Takes the returns of an evaluation; its options must have had discount().
     void note(const Evaluation& evaluation);
-    // What a run that goes on has to know, for its checkpoint: the last observed() and whether both
-    // have parted, so that what was said is not said again.
+    // What a run that goes on has to know, for its checkpoint: the last observed(), and of the last
+    // warning() what it compares with, so that what was said is not said again.
     Tensors save() const;
     void restore(const Tensors& saved);
     // Both in training's units of reward; nothing before the first of its kind.
@@ -41,18 +41,21 @@ class QMonitor {
 
     // To be called after each evaluation: a sentence when they have parted since the last call, and
     // nothing while they stay apart. Apart is further than three deviations of the return between
-    // episodes, and than its size; or than half its size and than at the call before, where critics
-    // that are still learning come closer.
+    // episodes, and than its size; or than half its size, where they are further apart than at the
+    // call before or were apart then. Critics that are only on their way, see arriving(), have not
+    // parted. The advice names a setting that the algorithm has.
     std::optional<std::string> warning();
 
   private:
+    bool arriving() const;
+
     const RunParts& parts_;
     double discount_ = 0.99;
     std::vector<float> starts_;  // normalised
     std::optional<double> predicted_, observed_;
     double spread_ = 0;
     std::int64_t predicted_at_ = -1;  // update
-    std::optional<double> last_gap_;
+    std::optional<double> last_gap_, last_predicted_;
     bool parted_ = false;
 };
 

@@ -12,6 +12,7 @@ namespace drydock {
 namespace {
 
 using testing::contains;
+using testing::kSmallLayers;
 using training::Evaluation;
 using training::QMonitor;
 using training::RunParts;
@@ -135,6 +136,88 @@ TEST_CASE("which way they parted is said, for returns of either sign") {
             CHECK(monitor.warning());
         }
     }
+}
+
+// Makes the critics expect `q` everywhere, an update later than they were asked last.
+void expect_everywhere(const RunParts& parts, QMonitor& monitor, double q) {
+    State& state = parts.session->state();
+    for (const std::string name : {"q1.layers.2", "q2.layers.2"}) {
+        const auto weight = *training::find_parameter(state, name + ".weight");
+        const auto bias = *training::find_parameter(state, name + ".bias");
+        weight.group->write(weight.index, std::vector<double>(16, 0.0));
+        bias.group->write(bias.index, std::vector<double>{q});
+    }
+    ++state.counters().step;
+    monitor.predict();
+    REQUIRE(*monitor.predicted() == doctest::Approx(q));
+}
+
+TEST_CASE("critics that begin near zero are not blamed while they come closer to the return") {
+    Workplace w;
+    const RunParts parts = w.parts();
+    for (const double sign : {1.0, -1.0}) {
+        CAPTURE(sign);
+        QMonitor monitor(parts);
+        const auto said = [&](double predicted, double observed) {
+            expect_everywhere(parts, monitor, sign * predicted);
+            monitor.note(evaluation({sign * observed, sign * observed}));
+            return monitor.warning().value_or("");
+        };
+        CHECK(said(-2, 100).empty());  // first values may be on the other side of zero
+        CHECK(said(12, 150).empty());
+        CHECK(said(32, 192).empty());  // the gap grows: the policy learns faster than its critics
+        CHECK(contains(said(31, 192), sign > 0 ? "underestimate" : "overestimate"));
+        CHECK(said(34, 192).empty());  // said once, also where they rise a little and stop again
+        CHECK(said(33, 192).empty());
+        CHECK(said(100, 192).empty());  // here they are together again
+        CHECK(said(80, 192).size() > 0);
+    }
+    // Further from zero than the return is no way from zero to it.
+    QMonitor monitor(parts);
+    expect_everywhere(parts, monitor, 500);
+    monitor.note(evaluation({-200, -200}));
+    CHECK(contains(monitor.warning().value_or(""), "overestimate"));
+}
+
+TEST_CASE("a monitor that goes on knows whether the critics have been coming closer") {
+    Workplace w;
+    const RunParts parts = w.parts();
+    QMonitor before(parts), rising(parts), still(parts);
+    expect_everywhere(parts, before, 10);
+    before.note(evaluation({100, 100}));
+    REQUIRE_FALSE(before.warning());
+    for (QMonitor* m : {&rising, &still}) m->restore(before.save());
+    const auto warned = [&](QMonitor& monitor, double q) {
+        expect_everywhere(parts, monitor, q);
+        monitor.note(evaluation({110, 110}));
+        return monitor.warning().has_value();
+    };
+    CHECK_FALSE(warned(rising, 11));
+    CHECK(warned(still, 10));
+}
+
+TEST_CASE("the advice is about a setting that the algorithm has") {
+    const auto advice = [](const std::string& algorithm, const std::string& layers, double q) {
+        Workplace w;
+        w.options.algorithm = algorithm;
+        w.options.settings = {{"batch_size", "16"}, {"layer_sizes", layers}};
+        const RunParts parts = w.parts();
+        QMonitor monitor(parts);
+        std::string text;
+        for (const double observed : {100.0, 110.0}) {  // the first does not tell whether they rise
+            expect_everywhere(parts, monitor, q);
+            monitor.note(evaluation({observed, observed}));
+            text += monitor.warning().value_or("");
+        }
+        return text;
+    };
+    const std::string two = R"("q1": [4, 8, 16, 1], "q2": [4, 8, 16, 1], "actor": [3, 8, )";
+    CHECK(contains(advice("iql", kSmallLayers, 1), "Try a larger expectile"));
+    CHECK(contains(advice("iql", kSmallLayers, 300), "a smaller expectile or temperature"));
+    CHECK(contains(advice("cql", "{" + two + "2]}", 1), "a smaller cql_alpha"));
+    CHECK(contains(advice("cql", "{" + two + "2]}", 300), "a larger cql_alpha"));
+    CHECK(contains(advice("td3bc", "{" + two + "1]}", 1), "learning rate of the critics"));
+    CHECK(contains(advice("td3bc", "{" + two + "1]}", 300), "a smaller alpha"));
 }
 
 TEST_CASE("critics that drift away are noticed before they are off by the size of the return") {
