@@ -31,16 +31,15 @@ std::string describe(const Evaluation& evaluation) {
     return text + fmt::format("  {} episodes", evaluation.episodes.size());
 }
 
-// `seed` begins the lines where there are several.
-void show(ProgressLine& line, const Progress& progress, const std::string& seed = "") {
-    if (progress.evaluated && progress.evaluation != nullptr) {
-        line.print_line(fmt::format("  {}update {:>{}}  {}", seed, grouped(progress.step),
-                                    grouped(progress.steps).size(),
-                                    describe(*progress.evaluation)));
-    }
-    std::string detail = seed.empty() ? "" : "  " + seed;
+// Scores, critics and losses, those first that must not be cut off at the end of the line.
+std::string detail_of(const Progress& progress) {
+    std::string detail;
     if (progress.evaluation != nullptr && progress.evaluation->score_mean) {
         detail += fmt::format("  score {:.1f}", *progress.evaluation->score_mean);
+    }
+    if (progress.online_return) {
+        detail += fmt::format("  collected {:.1f}", *progress.online_return);
+        if (progress.online_score) detail += fmt::format(" (score {:.1f})", *progress.online_score);
     }
     if (progress.predicted_q) {
         detail += fmt::format("  Q {:.4g}", *progress.predicted_q);
@@ -51,7 +50,18 @@ void show(ProgressLine& line, const Progress& progress, const std::string& seed 
     for (const auto& [name, value] : progress.metrics) {
         detail += fmt::format("  {} {:.4g}", name, value);
     }
-    line.update(progress.step, progress.updates_per_second, progress.remaining_seconds, detail);
+    return detail;
+}
+
+// `seed` begins the lines where there are several.
+void show(ProgressLine& line, const Progress& progress, const std::string& seed = "") {
+    if (progress.evaluated && progress.evaluation != nullptr) {
+        line.print_line(fmt::format("  {}update {:>{}}  {}", seed, grouped(progress.step),
+                                    grouped(progress.steps).size(),
+                                    describe(*progress.evaluation)));
+    }
+    line.update(progress.step, progress.updates_per_second, progress.remaining_seconds,
+                (seed.empty() ? "" : "  " + seed) + detail_of(progress));
 }
 
 void print_run_folder(const std::string& out) {

@@ -14,18 +14,21 @@ namespace {
 const std::string kPrefix = "online/";
 
 // The tensor's numbers; throws where it is not there or has another size.
-std::vector<float> take(const Tensors& saved, const std::string& name, std::int64_t size) {
+std::vector<double> numbers(const Tensors& saved, const std::string& name, std::int64_t size) {
     const auto found = saved.find(kPrefix + name);
     const bool there = found != saved.end();
-    std::vector<float> out;
-    if (there) {
-        for (const double x : found->second.to_f64()) out.push_back(static_cast<float>(x));
-    }
+    std::vector<double> out;
+    if (there) out = found->second.to_f64();
     if (there && std::ssize(out) == size) return out;
     throw Error(
         fmt::format("[resume] expected {} numbers in 'run/{}{}' of the checkpoint, got {}; the "
                     "file is damaged",
                     size, kPrefix, name, there ? std::to_string(out.size()) : "no such tensor"));
+}
+
+std::vector<float> take(const Tensors& saved, const std::string& name, std::int64_t size) {
+    const std::vector<double> values = numbers(saved, name, size);
+    return {values.begin(), values.end()};
 }
 
 }  // namespace
@@ -58,6 +61,7 @@ void OnlineCollection::begin_episode() {
     const std::uint64_t start = finalise64(seed_ ^ stream_id("online_episodes"));
     environment_->reset(start, static_cast<std::uint64_t>(episode_), raw_);
     length_ = 0;
+    return_ = 0;
     playing_ = true;
 }
 
@@ -78,11 +82,28 @@ envs::StepResult OnlineCollection::advance(std::span<const float> action,
     const envs::StepResult result = environment_->step(applied, raw_);
     next = normalized();
     ++length_;
+    return_ += result.reward;
     if (result.terminal || result.timeout) {
         playing_ = false;
         ++episode_;
     }
     return result;
+}
+
+std::optional<double> OnlineCollection::mean_return() const {
+    if (ended_.episodes == 0) return std::nullopt;
+    return ended_.returns / ended_.episodes;
+}
+
+std::optional<double> OnlineCollection::score_of(double mean_return) const {
+    return envs::normalized_score(environment_->info(), mean_return);
+}
+
+std::string OnlineCollection::row() const {
+    const std::optional<double> mean = mean_return();
+    if (!mean) return ",,";
+    const std::optional<double> score = score_of(*mean);
+    return fmt::format(",{:.9g},{}", *mean, score ? fmt::format("{:.9g}", *score) : "");
 }
 
 void OnlineCollection::collect() {
@@ -105,6 +126,7 @@ void OnlineCollection::collect() {
     }
     std::vector<float> next;
     const envs::StepResult result = advance(action, next);
+    if (!playing_) ended_ = {ended_.returns + return_, ended_.episodes + 1};
     // A time limit ends the episode, but not what the state is worth.
     session_.append({observation, action, next,
                      static_cast<float>(rewards_.scale * result.reward + rewards_.shift),
@@ -134,12 +156,14 @@ Tensors OnlineCollection::save() const {
     };
     // An episode of which no step was taken is begun anew.
     const std::vector<std::int64_t> place{t.count, episode_, playing_ ? length_ : 0};
+    const std::vector<double> ended{ended_.returns, ended_.episodes};
     return {{kPrefix + "observations", matrix(t.observations, t.observation_size)},
             {kPrefix + "actions", matrix(t.actions, t.action_size)},
             {kPrefix + "rewards", matrix(t.rewards, 1)},
             {kPrefix + "next_observations", matrix(t.next_observations, t.observation_size)},
             {kPrefix + "terminals", matrix(t.terminals, 1)},
-            {kPrefix + "place", TensorData::of({3}, std::span<const std::int64_t>(place))}};
+            {kPrefix + "place", TensorData::of({3}, std::span<const std::int64_t>(place))},
+            {kPrefix + "ended", TensorData::of({2}, std::span<const double>(ended))}};
 }
 
 bool OnlineCollection::restore(const Tensors& saved) {
@@ -172,6 +196,10 @@ bool OnlineCollection::restore(const Tensors& saved) {
         session_.append({row(t.observations, s), row(t.actions, a), row(t.next_observations, s),
                          t.rewards[static_cast<std::size_t>(i)],
                          t.terminals[static_cast<std::size_t>(i)]});
+    }
+    if (saved.contains(kPrefix + "ended")) {  // earlier builds did not write it
+        const std::vector<double> ended = numbers(saved, "ended", 2);
+        ended_ = {ended[0], ended[1]};
     }
     episode_ = static_cast<std::int64_t>(at[1]);
     const auto length = static_cast<std::int64_t>(at[2]);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,18 @@ class OnlineCollection {
 
     std::int64_t steps() const { return session_.rows() - offline_; }
     std::int64_t episodes() const { return episode_; }  // that have ended
+    // What metrics.csv has of it: ",online_return,online_score", and a row's values, of the
+    // episodes that ended since begin_row(): empty where none did, the score also where the
+    // environment has no references.
+    static std::string header() { return ",online_return,online_score"; }
+    std::string row() const;
+    void begin_row() { ended_ = {}; }
+    // The mean undiscounted return of these episodes, in the environment's rewards, and its score.
+    std::optional<double> mean_return() const;
+    std::optional<double> score_of(double mean_return) const;
 
-    // The collected rows and where the episode stands, for a checkpoint.
+    // The collected rows, where the episode stands and what the next row of metrics.csv has of
+    // those that ended, for a checkpoint.
     Tensors save() const;
     // Takes them back into a session that has the offline data alone. The episode that was running
     // is played again with its actions, so that the run goes on bit for bit; false where the
@@ -57,6 +68,10 @@ class OnlineCollection {
     std::int64_t offline_;  // rows
     std::int64_t episode_ = 0, length_ = 0;
     bool playing_ = false;
+    double return_ = 0;  // of the episode so far
+    struct Ended {
+        double returns = 0, episodes = 0;
+    } ended_;                 // since begin_row()
     std::vector<float> raw_;  // the environment's last observation
 };
 

@@ -31,6 +31,7 @@ Run::Run(RunParts parts, TrainCallbacks callbacks)
     std::string header = "step,seconds";
     for (const std::string& name : session_.state().metric_names()) header += "," + name;
     header += monitor_.header();
+    if (parts_.online) header += parts_.online->header();
     EarlierRun none;
     EarlierRun& earlier = parts_.earlier ? *parts_.earlier : none;
     metrics_file_.emplace(parts_.folder.file("metrics.csv"), header, earlier.metric_rows);
@@ -207,8 +208,12 @@ void Run::write_metrics() {
     }
     monitor_.predict();
     row += monitor_.row();
+    if (parts_.online) row += parts_.online->row();
     writing([&] { metrics_file_->add(row); });
     logged_.clear();
+    if (!parts_.online) return;
+    if (const auto mean = parts_.online->mean_return()) online_return_ = mean;
+    parts_.online->begin_row();
 }
 
 void Run::save() {
@@ -292,6 +297,11 @@ void Run::report(bool evaluated) {
     }
     p.predicted_q = monitor_.predicted();
     p.discounted_return = monitor_.observed();
+    if (parts_.online) {
+        const std::optional<double> since = parts_.online->mean_return();
+        p.online_return = since ? since : online_return_;
+        if (p.online_return) p.online_score = parts_.online->score_of(*p.online_return);
+    }
     p.evaluation = result_.last ? &*result_.last : nullptr;
     p.evaluated = evaluated;
     callbacks_.progress(p);

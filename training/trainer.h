@@ -54,6 +54,9 @@ struct Progress {
     std::vector<std::pair<std::string, double>> metrics;
     // What the critics expect of the policy, and what the last evaluation gave (q_monitor.h).
     std::optional<double> predicted_q, discounted_return;
+    // When fine-tuning: the mean return, and its score, of the episodes collected since the last
+    // row of metrics.csv, or of that row where none has ended since (online.h).
+    std::optional<double> online_return, online_score;
     const Evaluation* evaluation = nullptr;  // the last one
     bool evaluated = false;                  // it is new in this report
 };

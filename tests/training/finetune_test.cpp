@@ -12,6 +12,7 @@
 
 #include "core/safetensors.h"
 #include "data/d4rl.h"
+#include "tests/training/same_run.h"
 #include "tests/training/support.h"
 #include "training/config.h"
 #include "training/run_tables.h"
@@ -21,6 +22,7 @@ namespace drydock {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::check_same_run;
 using testing::contains;
 using testing::error_of;
 using training::TrainCallbacks;
@@ -75,12 +77,6 @@ struct Workplace {
 training::RunParts parts_of(const TrainOptions& options) {
     return training::begin_run(
         options, [](const std::string&) {}, nullptr);
-}
-
-void check_same_run(const std::string& a, const std::string& b) {
-    for (const char* name : {"checkpoint.safetensors", "policy.safetensors", "evaluations.csv"}) {
-        CHECK_MESSAGE(read_bytes(a + "/" + name) == read_bytes(b + "/" + name), name);
-    }
 }
 
 TEST_CASE("fine-tuning takes over parameters, targets and moments exactly, at update 0") {
@@ -214,7 +210,6 @@ TEST_CASE("the run folder has the offline score first, and says where the run ca
     again.out = w.folder.file("again");
     training::train(again);
     check_same_run(w.options.out, again.out);
-    CHECK(read_bytes(w.file("config.toml")) == read_bytes(again.out + "/config.toml"));
 }
 
 TEST_CASE("the same seed collects the same data on any number of threads, another does not") {
@@ -236,7 +231,8 @@ TEST_CASE("the same seed collects the same data on any number of threads, anothe
 }
 
 TEST_CASE("a fine-tuning run that is stopped goes on to the bits of one that was not") {
-    for (const std::int64_t stop : {1, 77, 200, 201, 249}) {
+    // At 399 the first episode has ended, and metrics.csv has no row of it yet.
+    for (const std::int64_t stop : {1, 77, 200, 201, 249, 399}) {
         CAPTURE(stop);
         Workplace w;
         w.options.settings = {{"mixing_ratio", stop == 77 ? "0.5" : "null"},
@@ -250,6 +246,37 @@ TEST_CASE("a fine-tuning run that is stopped goes on to the bits of one that was
         fs::rename(w.offline, w.folder.file("gone"));  // which the run no longer needs
         CHECK(!training::resume({w.options.out, {}, {}, {}}).stopped);
         check_same_run(w.options.out, whole.out);
+    }
+}
+
+TEST_CASE("metrics.csv and the reports have the return of the episodes that were collected") {
+    Workplace w("iql", {{"reward_transform", "minus_one"}});
+    std::vector<training::Progress> reports;
+    TrainCallbacks callbacks;
+    callbacks.report_seconds = 0;
+    callbacks.progress = [&](const training::Progress& p) { reports.push_back(p); };
+    training::train(w.options, callbacks);
+    // Row by row of the checkpoint, in the environment's units; the first episode has 200 steps.
+    double wanted = 200;
+    const std::vector<double> rewards = w.checkpoint().tensor("run/online/rewards").to_f64();
+    for (std::size_t i = 0; i < 200; ++i) wanted += rewards[i];
+    const auto text = read_bytes(w.file("metrics.csv"));
+    const std::string_view table(reinterpret_cast<const char*>(text.data()), text.size());
+    CHECK(table.substr(0, table.find('\n')).ends_with(",online_return,online_score"));
+    const auto rows = training::read_rows(w.file("metrics.csv"));
+    REQUIRE(rows.size() == 5);
+    for (std::size_t i = 0; i < 5; ++i) {
+        CAPTURE(rows[i]);
+        CHECK(rows[i].ends_with(",,") == (i != 3));  // at 50, 100, 150, 200 and 250
+    }
+    const std::size_t last = rows[3].rfind(','), before = rows[3].rfind(',', last - 1);
+    const double mean = std::stod(rows[3].substr(before + 1));
+    CHECK(mean == doctest::Approx(wanted).epsilon(1e-5));
+    const auto score = envs::normalized_score(envs::make_environment("pendulum")->info(), mean);
+    CHECK(std::stod(rows[3].substr(last + 1)) == doctest::Approx(*score).epsilon(1e-6));
+    for (const training::Progress& p : reports) {
+        CHECK(p.online_return.has_value() == (p.step >= 200));
+        if (p.online_return) CHECK(*p.online_score == doctest::Approx(*score).epsilon(1e-6));
     }
 }
 
@@ -276,6 +303,10 @@ TEST_CASE("a damaged record of the collection is refused") {
     CHECK(contains(with([](TensorFile& f) { f.tensors.erase("run/online/place"); }), "60 online"));
     CHECK(contains(with([](TensorFile& f) { f.tensors.erase("run/online/rewards"); }),
                    "'run/online/rewards'"));
+    CHECK(contains(with([](TensorFile& f) {
+                       f.tensors["run/online/ended"] = f.tensors["run/online/rewards"];
+                   }),
+                   "2 numbers in 'run/online/ended'"));
     const std::vector<std::int64_t> far{60, 0, 61};
     CHECK(contains(with([&](TensorFile& f) {
                        f.tensors["run/online/place"] =
