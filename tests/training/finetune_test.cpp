@@ -94,7 +94,8 @@ TEST_CASE("fine-tuning takes over parameters, targets and moments exactly, at up
         int compared = 0;
         for (const auto& [name, tensor] : now.tensors) {
             if (name.starts_with("counters/")) continue;
-            CHECK_MESSAGE(tensor.bytes == was.tensor(name).bytes, name);
+            const std::string& tested = name;  // clang 14 captures no structured binding
+            CHECK_MESSAGE(tensor.bytes == was.tensor(name).bytes, tested);
             ++compared;
         }
         CHECK(compared > 20);
@@ -140,7 +141,8 @@ TEST_CASE("each online step adds one row, normalised and mapped as the data are"
 
 TEST_CASE("a batch has the offline share that mixing_ratio asks for, and reaches the new rows") {
     Workplace w;
-    for (const auto& [ratio, share] : {std::pair("0.25", 4), {"0.3", 4}, {"0", 0}, {"1", 16}}) {
+    for (const auto& [asked, share] : {std::pair("0.25", 4), {"0.3", 4}, {"0", 0}, {"1", 16}}) {
+        const char* ratio = asked;
         CAPTURE(ratio);
         w.options.out = w.folder.file(std::string("mix") + ratio);
         w.options.settings = {{"mixing_ratio", ratio}};
@@ -221,7 +223,8 @@ TEST_CASE("the same seed collects the same data on any number of threads, anothe
     w.options.threads = 2;
     training::train(w.options);
     for (const auto& [name, tensor] : w.checkpoint().tensors) {
-        CHECK_MESSAGE(tensor.bytes == tensors.at(name).bytes, name);
+        const std::string& tested = name;
+        CHECK_MESSAGE(tensor.bytes == tensors.at(name).bytes, tested);
     }
     w.options.out = w.folder.file("seed");
     w.options.seed = 1;
@@ -334,7 +337,7 @@ TEST_CASE("calls that cannot be fine-tuned say why, and leave nothing behind") {
         change(options);
         TrainCallbacks callbacks;  // the command prints the run's heading with the first notice
         callbacks.notice = [&](const std::string& text) { said += text + "\n"; };
-        const std::string text = error_of([&] { training::train(options, callbacks); });
+        std::string text = error_of([&] { training::train(options, callbacks); });
         CHECK_FALSE(fs::exists(w.options.out));
         return text;
     };
@@ -423,7 +426,7 @@ TEST_CASE("other data are taken where observations and rewards have the same uni
         std::string said;
         TrainCallbacks callbacks;
         callbacks.notice = [&](const std::string& text) { said += text + "\n"; };
-        const std::string text = error_of([&] { training::train(w.options, callbacks); });
+        std::string text = error_of([&] { training::train(w.options, callbacks); });
         CHECK(fs::exists(w.options.out) == text.empty());
         if (!text.empty()) return text;
         CHECK(training::resume({w.options.out, 7, {}, {}}).steps == 7);
