@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "training/run_tables.h"
 
 namespace drydock::training {
 namespace {
@@ -95,15 +96,23 @@ std::optional<double> OnlineCollection::mean_return() const {
     return ended_.returns / ended_.episodes;
 }
 
+std::optional<double> OnlineCollection::latest_return() const {
+    const std::optional<double> mean = mean_return();
+    return mean ? mean : row_before_;
+}
+
 std::optional<double> OnlineCollection::score_of(double mean_return) const {
     return envs::normalized_score(environment_->info(), mean_return);
 }
 
 std::string OnlineCollection::row() const {
     const std::optional<double> mean = mean_return();
-    if (!mean) return ",,";
-    const std::optional<double> score = score_of(*mean);
-    return fmt::format(",{:.9g},{}", *mean, score ? fmt::format("{:.9g}", *score) : "");
+    return metric_cell(mean) + metric_cell(mean ? score_of(*mean) : std::nullopt);
+}
+
+void OnlineCollection::begin_row() {
+    row_before_ = latest_return();
+    ended_ = {};
 }
 
 void OnlineCollection::collect() {

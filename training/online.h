@@ -35,9 +35,10 @@ class OnlineCollection {
     // environment has no references.
     static std::string header() { return ",online_return,online_score"; }
     std::string row() const;
-    void begin_row() { ended_ = {}; }
-    // The mean undiscounted return of these episodes, in the environment's rewards, and its score.
-    std::optional<double> mean_return() const;
+    void begin_row();
+    // Their mean undiscounted return, in the environment's rewards, or that of the last row that
+    // had one; and the score of a return.
+    std::optional<double> latest_return() const;
     std::optional<double> score_of(double mean_return) const;
 
     // The collected rows, where the episode stands and what the next row of metrics.csv has of
@@ -50,6 +51,7 @@ class OnlineCollection {
     bool restore(const Tensors& saved);
 
   private:
+    std::optional<double> mean_return() const;
     void collect();
     void begin_episode();
     envs::StepResult advance(std::span<const float> action, std::vector<float>& next);
@@ -71,8 +73,9 @@ class OnlineCollection {
     double return_ = 0;  // of the episode so far
     struct Ended {
         double returns = 0, episodes = 0;
-    } ended_;                 // since begin_row()
-    std::vector<float> raw_;  // the environment's last observation
+    } ended_;                           // since begin_row()
+    std::optional<double> row_before_;  // latest_return() then
+    std::vector<float> raw_;            // the environment's last observation
 };
 
 }  // namespace drydock::training

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "training/run_tables.h"
+
 namespace drydock::training {
 namespace {
 
@@ -38,8 +40,6 @@ const Remedy& remedy_of(const algorithms::Settings& settings) {
     return kOther;
 }
 
-std::string cell(const std::optional<double>& x) { return x ? fmt::format(",{:.9g}", *x) : ","; }
-
 }  // namespace
 
 QMonitor::QMonitor(const RunParts& parts) : parts_(parts) {
@@ -59,7 +59,9 @@ QMonitor::QMonitor(const RunParts& parts) : parts_(parts) {
 
 std::string QMonitor::header() const { return active() ? ",predicted_q,discounted_return" : ""; }
 
-std::string QMonitor::row() const { return active() ? cell(predicted_) + cell(observed_) : ""; }
+std::string QMonitor::row() const {
+    return active() ? metric_cell(predicted_) + metric_cell(observed_) : "";
+}
 
 void QMonitor::predict() {
     if (!active() || predicted_at_ == parts_.session->step()) return;

@@ -204,16 +204,14 @@ void Run::write_metrics() {
     std::string row = fmt::format("{},{:.3f}", step(), seconds());
     for (std::size_t c = 0; c < session_.state().metric_names().size(); ++c) {
         const double mean = logged_.mean(c);
-        row += std::isnan(mean) ? "," : fmt::format(",{:.9g}", mean);
+        row += metric_cell(std::isnan(mean) ? std::nullopt : std::optional(mean));
     }
     monitor_.predict();
     row += monitor_.row();
     if (parts_.online) row += parts_.online->row();
     writing([&] { metrics_file_->add(row); });
     logged_.clear();
-    if (!parts_.online) return;
-    if (const auto mean = parts_.online->mean_return()) online_return_ = mean;
-    parts_.online->begin_row();
+    if (parts_.online) parts_.online->begin_row();
 }
 
 void Run::save() {
@@ -298,8 +296,7 @@ void Run::report(bool evaluated) {
     p.predicted_q = monitor_.predicted();
     p.discounted_return = monitor_.observed();
     if (parts_.online) {
-        const std::optional<double> since = parts_.online->mean_return();
-        p.online_return = since ? since : online_return_;
+        p.online_return = parts_.online->latest_return();
         if (p.online_return) p.online_score = parts_.online->score_of(*p.online_return);
     }
     p.evaluation = result_.last ? &*result_.last : nullptr;

@@ -75,7 +75,6 @@ class Run {
     std::vector<double> targets_;  // that evaluations ask for, where the policy looks at returns
     std::optional<TargetTable> target_table_;
     Averages logged_, reported_;
-    std::optional<double> online_return_;  // of the last row that had one
     Clock::time_point begin_, last_report_;
     double seconds_before_ = 0;   // of the processes before this one
     double running_seconds_ = 0;  // inside Executable::run

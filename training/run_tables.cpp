@@ -86,6 +86,10 @@ std::int64_t step_of(const std::string& row, const std::string& path) {
                     path, row));
 }
 
+std::string metric_cell(const std::optional<double>& value) {
+    return value ? fmt::format(",{:.9g}", *value) : ",";
+}
+
 std::string evaluation_row(std::int64_t step, const Evaluation& evaluation,
                            const EpisodeResult& r) {
     return fmt::format("{},{},{},{},{},{}", step, r.episode, evaluation.seed, r.episode_return,

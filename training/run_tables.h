@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ std::vector<std::string> read_rows(const std::string& path);
 
 // The update that a row begins with. Throws Error naming `path` when there is none.
 std::int64_t step_of(const std::string& row, const std::string& path);
+
+// A further cell of metrics.csv, with the comma before it; empty where there is no value.
+std::string metric_cell(const std::optional<double>& value);
 
 constexpr const char* kEvaluationsHeader = "step,episode,seed,return,length,score";
 // The row of one episode.
