@@ -43,7 +43,8 @@ std::size_t Executable::add(Program program) {
     entry.program = std::move(program);
     entry.program.precision = options_.precision;
     apply(options_.passes, entry.program);
-    entry.plan = drydock::plan(entry.program, options_.plan);
+    entry.schedule = drydock::schedule(entry.program);
+    entry.plan = drydock::plan(entry.program, entry.schedule, options_.plan);
     if (static_cast<std::size_t>(entry.plan.bytes) > arena_.capacity()) {
         throw Error(fmt::format("[plan] the temporaries need {} bytes; lower the batch size",
                                 entry.plan.bytes));
@@ -54,6 +55,8 @@ std::size_t Executable::add(Program program) {
         lower_on_cpu(entry.program, static_cast<NodeId>(n), entry.addresses, entry.calls,
                      entry.steps);
     }
+    entry.phases = cut({entry.program, entry.schedule, entry.plan, entry.addresses, entry.steps},
+                       state_.device().pool().threads(), options_.cut, entry.calls, entry.parts);
     programs_.push_back(std::move(entry));
     return programs_.size() - 1;
 }
@@ -111,7 +114,9 @@ void Executable::run(std::int64_t n) {
 
 void Executable::replay(const Entry& entry) {
     ThreadPool& pool = state_.device().pool();
-    for (const Step& step : entry.steps) pool.run(step.units, step.run, step.call);
+    for (const Phase& phase : entry.phases) {
+        pool.run(static_cast<std::int64_t>(phase.pieces.size()), run_pieces, &phase);
+    }
 }
 
 void Executable::replay_watched(const Entry& entry) {

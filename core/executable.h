@@ -12,13 +12,14 @@
 #include "core/arena.h"
 #include "core/lowering.h"
 #include "core/passes.h"
-#include "core/planner.h"
+#include "core/phases.h"
 
 namespace drydock {
 
 struct ExecutableOptions {
     Passes passes{};
     PlanOptions plan{};
+    CutOptions cut{};
     // Of the products of linear layers with more than kernels::kNarrowOutputs outputs. bf16 is for
     // states in f32.
     kernels::Precision precision = kernels::Precision::full;
@@ -40,14 +41,17 @@ class Executable {
     // Replays n updates from where the step counter stands.
     void run(std::int64_t n);
 
-    // Which program runs at a step, and the kernel calls of one.
+    // Which program runs at a step; the phases of one, and its kernel calls as they run when every
+    // node has a clock around it.
     std::size_t program_at(std::int64_t step) const;
+    std::span<const Phase> phases(std::size_t index) const { return programs_[index].phases; }
     std::span<const Step> steps(std::size_t index) const { return programs_[index].steps; }
     std::size_t count() const { return programs_.size(); }
     State& state() const { return state_; }
 
-    // The passed program and its plan, for dumps and tests.
+    // The passed program in the order of its schedule, that and its plan, for dumps and tests.
     const Program& program(std::size_t index = 0) const { return programs_[index].program; }
+    const Schedule& schedule(std::size_t index = 0) const { return programs_[index].schedule; }
     const Plan& plan(std::size_t index = 0) const { return programs_[index].plan; }
     // Elements of a kept value, row-major, when program `index` was the last to run.
     std::vector<double> read(ValueId id, std::size_t index = 0) const;
@@ -69,10 +73,13 @@ class Executable {
     friend class ExecutableGroup;
     struct Entry {
         Program program;
+        Schedule schedule;
         Plan plan;
         std::vector<std::byte*> addresses;
         CallStore calls;
-        std::vector<Step> steps;
+        std::vector<Step> steps;              // of every node, whole
+        std::deque<std::vector<Step>> parts;  // of pieces that are not units of those
+        std::vector<Phase> phases;
     };
     struct Note {
         const Entry* entry;

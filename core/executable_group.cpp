@@ -7,6 +7,23 @@
 #include "base/error.h"
 
 namespace drydock {
+namespace {
+
+bool same_pieces(const Piece& a, const Piece& b) {
+    return a.first == b.first && a.last == b.last &&
+           std::equal(
+               a.steps.begin(), a.steps.end(), b.steps.begin(), b.steps.end(),
+               [](const Step& x, const Step& y) { return x.run == y.run && x.units == y.units; });
+}
+
+bool same_phases(std::span<const Phase> a, std::span<const Phase> b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Phase& x, const Phase& y) {
+        return std::equal(x.pieces.begin(), x.pieces.end(), y.pieces.begin(), y.pieces.end(),
+                          same_pieces);
+    });
+}
+
+}  // namespace
 
 ExecutableGroup::ExecutableGroup(std::vector<Executable*> members) : members_(std::move(members)) {
     if (members_.empty()) throw Error("[group] expected one executable or more, got none");
@@ -21,34 +38,29 @@ ExecutableGroup::ExecutableGroup(std::vector<Executable*> members) : members_(st
         }
     }
     for (std::size_t p = 0; p < first.count(); ++p) {
-        std::vector<GroupStep>& steps = programs_.emplace_back();
-        for (std::size_t s = 0; s < first.steps(p).size(); ++s) {
-            GroupStep step{{}, first.steps(p)[s].units};
-            for (const Executable* member : members_) {
-                const bool same = member->steps(p).size() == first.steps(p).size() &&
-                                  member->steps(p)[s].run == first.steps(p)[s].run &&
-                                  member->steps(p)[s].units == step.units;
-                if (!same) {
-                    throw Error(
-                        fmt::format("[group] expected the same programs in every "
-                                    "executable; they differ in call {} of program {}",
-                                    s, p));
-                }
-                step.members.push_back(&member->steps(p)[s]);
+        std::vector<GroupPhase>& phases = programs_.emplace_back();
+        for (const Phase& phase : first.phases(p)) {
+            phases.push_back({{}, static_cast<std::int64_t>(phase.pieces.size())});
+        }
+        for (const Executable* member : members_) {
+            if (!same_phases(member->phases(p), first.phases(p))) {
+                throw Error(fmt::format(
+                    "[group] expected the same programs in every executable; program {} differs", p));
             }
-            steps.push_back(std::move(step));
+            for (std::size_t i = 0; i < phases.size(); ++i) {
+                phases[i].members.push_back(&member->phases(p)[i]);
+            }
         }
     }
 }
 
-void ExecutableGroup::run_units(const void* step, std::int64_t first, std::int64_t last) {
-    const GroupStep& group = *static_cast<const GroupStep*>(step);
+void ExecutableGroup::run_phase(const void* phase, std::int64_t first, std::int64_t last) {
+    const GroupPhase& group = *static_cast<const GroupPhase*>(phase);
     while (first < last) {
-        const std::int64_t member = first / group.units, unit = first % group.units;
-        const std::int64_t end = std::min(group.units, unit + last - first);
-        const Step& one = *group.members[static_cast<std::size_t>(member)];
-        one.run(one.call, unit, end);
-        first += end - unit;
+        const std::int64_t member = first / group.pieces, piece = first % group.pieces;
+        const std::int64_t end = std::min(group.pieces, piece + last - first);
+        run_pieces(group.members[static_cast<std::size_t>(member)], piece, end);
+        first += end - piece;
     }
 }
 
@@ -69,8 +81,8 @@ void ExecutableGroup::run(std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) {
         const std::size_t program =
             members_.front()->program_at(members_.front()->state().counters().step);
-        for (const GroupStep& step : programs_[program]) {
-            pool.run(step.units * members, run_units, &step);
+        for (const GroupPhase& phase : programs_[program]) {
+            pool.run(phase.pieces * members, run_phase, &phase);
         }
         for (Executable* member : members_) member->last_run_ = program;
     }

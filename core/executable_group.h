@@ -14,22 +14,22 @@ class ExecutableGroup {
     // for states of their own. Throws Error when they do not.
     explicit ExecutableGroup(std::vector<Executable*> members);
 
-    // Replays n updates of every member, which all stand at the same step. Each kernel call of a
-    // program runs for all members at once. A unit's bits depend on nothing else, so that every
+    // Replays n updates of every member, which all stand at the same step. Each phase of a program
+    // runs for all members at once. A unit's bits depend on nothing else, so that every
     // member ends in the bits of its own Executable::run(n).
     void run(std::int64_t n);
 
   private:
-    // One kernel call of all members: unit i of the pool is unit i % units of member i / units.
-    struct GroupStep {
-        std::vector<const Step*> members;
-        std::int64_t units;
+    // A phase of all members: piece i of the pool is piece i % pieces of member i / pieces.
+    struct GroupPhase {
+        std::vector<const Phase*> members;
+        std::int64_t pieces;
     };
-    static void run_units(const void* step, std::int64_t first, std::int64_t last);
+    static void run_phase(const void* phase, std::int64_t first, std::int64_t last);
     void check_steps() const;
 
     std::vector<Executable*> members_;
-    std::vector<std::vector<GroupStep>> programs_;
+    std::vector<std::vector<GroupPhase>> programs_;
 };
 
 }  // namespace drydock

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "core/program.h"
+#include "core/row_local.h"
 
 namespace drydock {
 
@@ -38,5 +38,9 @@ using Addresses = std::span<std::byte* const>;
 // Appends the kernel calls of `node` for the CPU. Throws Error when a kernel refuses.
 void lower_on_cpu(const Program& program, NodeId id, Addresses addresses, CallStore& calls,
                   std::vector<Step>& steps);
+
+// The same for some rows of a node for which row_count() is not 0.
+void lower_rows_on_cpu(const Program& program, NodeId id, RowRange rows, Addresses addresses,
+                       CallStore& calls, std::vector<Step>& steps);
 
 }  // namespace drydock

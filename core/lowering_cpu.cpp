@@ -117,7 +117,15 @@ void CpuLowering::products() {
     const auto emit_layer = [&](auto full, auto bf16, const auto& args) {
         emit(args.precision == Precision::bf16 ? bf16 : full, args);
     };
+    // Inputs but for the packed weights, which come last.
+    const int own = node_.input_count - (attributes().packed ? 1 : 0);
+    const void* packed = attributes().packed ? in_data(own) : nullptr;
     switch (node_.op) {
+        case Op::pack_weights:
+            emit(&CpuTable::pack_weights,
+                 PackWeights{dtype, static_cast<PackedFor>(attributes().kind), in(0).shape[1],
+                             in(0).shape[0], in_data(0), out_data()});
+            break;
         case Op::matmul: {
             const bool ta = attributes().kind & 1, tb = attributes().kind & 2;
             emit(&CpuTable::matmul,
@@ -126,8 +134,8 @@ void CpuLowering::products() {
             break;
         }
         case Op::linear: {
-            const int residual = attributes().flag ? node_.input_count - 1 : 0;
-            const bool bias = node_.input_count - (residual != 0 ? 1 : 0) == 3;
+            const int residual = attributes().flag ? own - 1 : 0;
+            const bool bias = own - (residual != 0 ? 1 : 0) == 3;
             LinearForward args{dtype,          activation,     in(0).shape[0],
                                in(0).shape[1], out().shape[1], in_data(0),
                                ld(in(0)),      in_data(1),     bias ? in_data(2) : nullptr,
@@ -136,6 +144,7 @@ void CpuLowering::products() {
                 args.residual = in_data(residual);
                 args.repeat = args.N / in(residual).shape[0];
             }
+            args.packed = packed;
             emit_layer(&CpuTable::linear_forward, &CpuTable::linear_forward_bf16, args);
             break;
         }
@@ -143,8 +152,8 @@ void CpuLowering::products() {
             emit_layer(&CpuTable::linear_input_gradient, &CpuTable::linear_input_gradient_bf16,
                        LinearInputGradient{dtype, activation, in(0).shape[0], in(1).shape[1],
                                            in(1).shape[0], in_data(0), ld(in(0)), in_data(1),
-                                           node_.input_count == 3 ? in_data(2) : nullptr,
-                                           out_data(), ld(out()), precision_of(in(1).shape[0])});
+                                           own == 3 ? in_data(2) : nullptr, out_data(), ld(out()),
+                                           precision_of(in(1).shape[0]), packed});
             break;
         default:
             emit_layer(
@@ -247,6 +256,7 @@ void CpuLowering::run() {
         case Op::linear:
         case Op::linear_input_gradient:
         case Op::linear_weight_gradient:
+        case Op::pack_weights:
             return products();
         case Op::expectile_loss:
         case Op::mse_loss:
@@ -280,7 +290,12 @@ void CpuLowering::run() {
 
 void lower_on_cpu(const Program& program, NodeId id, Addresses addresses, CallStore& calls,
                   std::vector<Step>& steps) {
-    CpuLowering(program, id, addresses, calls, steps).run();
+    CpuLowering(program, id, nullptr, addresses, calls, steps).run();
+}
+
+void lower_rows_on_cpu(const Program& program, NodeId id, RowRange rows, Addresses addresses,
+                       CallStore& calls, std::vector<Step>& steps) {
+    CpuLowering(program, id, &rows, addresses, calls, steps).run();
 }
 
 }  // namespace drydock

@@ -12,11 +12,13 @@ namespace drydock {
 // A node with the addresses of its operands.
 class CpuLowering {
   public:
-    CpuLowering(const Program& program, NodeId id, Addresses addresses, CallStore& calls,
-                std::vector<Step>& steps)
+    // With `rows`, of those rows alone.
+    CpuLowering(const Program& program, NodeId id, const RowRange* rows, Addresses addresses,
+                CallStore& calls, std::vector<Step>& steps)
         : program_(program),
           id_(id),
           node_(program.node(id)),
+          rows_(rows),
           addresses_(addresses),
           calls_(calls),
           steps_(steps),
@@ -26,15 +28,25 @@ class CpuLowering {
     void run();
 
   private:
-    const Value& in(int i) const {
-        return program_.value(node_.inputs[static_cast<std::size_t>(i)]);
+    ValueId in_id(int i) const { return node_.inputs[static_cast<std::size_t>(i)]; }
+    ValueId out_id(int i) const { return node_.outputs[static_cast<std::size_t>(i)]; }
+    std::int64_t served(int i) const { return rows_served(program_, node_, i); }
+    Value in(int i) const {
+        return rows_ ? rows_of(program_.value(in_id(i)), *rows_, served(i))
+                     : program_.value(in_id(i));
     }
-    const Value& out(int i = 0) const {
-        return program_.value(node_.outputs[static_cast<std::size_t>(i)]);
+    Value out(int i = 0) const {
+        return rows_ ? rows_of(program_.value(out_id(i)), *rows_, 1) : program_.value(out_id(i));
     }
-    std::byte* in_data(int i) const { return at(node_.inputs[static_cast<std::size_t>(i)]); }
-    std::byte* out_data(int i = 0) const { return at(node_.outputs[static_cast<std::size_t>(i)]); }
-    std::byte* at(ValueId id) const { return addresses_[static_cast<std::size_t>(id)]; }
+    std::byte* in_data(int i) const { return at(in_id(i), rows_ ? served(i) : 0); }
+    std::byte* out_data(int i = 0) const { return at(out_id(i), 1); }
+    std::byte* at(ValueId id, std::int64_t served) const {
+        std::byte* data = addresses_[static_cast<std::size_t>(id)];
+        if (!rows_ || served == 0) return data;
+        const Value& v = program_.value(id);
+        return data + rows_->first / served * v.strides[0] *
+                          static_cast<std::int64_t>(size_of(v.dtype));
+    }
     template <class T>
     T* in_as(int i) const {
         return reinterpret_cast<T*>(in_data(i));
@@ -60,6 +72,7 @@ class CpuLowering {
     const Program& program_;
     NodeId id_;
     const Node& node_;
+    const RowRange* rows_;
     Addresses addresses_;
     CallStore& calls_;
     std::vector<Step>& steps_;

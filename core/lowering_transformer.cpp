@@ -38,7 +38,7 @@ void CpuLowering::attention() {
     const Attributes& a = attributes();
     const bool gradient = node_.op == Op::causal_attention_gradient;
     const int first = gradient ? 3 : 0;  // of the operands q, kv, mask, draws
-    const Value &q = in(first), &mask = in(first + 2);
+    const Value q = in(first), mask = in(first + 2);
     CausalAttention forward{};
     forward.dtype = out().dtype;
     forward.B = mask.shape[0];

@@ -29,6 +29,7 @@ enum class Op : std::uint8_t {
     linear,
     linear_input_gradient,
     linear_weight_gradient,
+    pack_weights,
     // Sequences.
     layer_norm,
     layer_norm_input_gradient,

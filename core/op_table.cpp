@@ -30,6 +30,7 @@ constexpr OpInfo kOps[] = {
     {Op::linear, "linear", linear_adjoint, 0, 0, 0},
     {Op::linear_input_gradient, "linear_input_gradient", nullptr, 0, 0, 0},
     {Op::linear_weight_gradient, "linear_weight_gradient", nullptr, 0, 0, 0},
+    {Op::pack_weights, "pack_weights", nullptr, 0, 0, 0},
     {Op::layer_norm, "layer_norm", layer_norm_adjoint, 0, 0, 0},
     {Op::layer_norm_input_gradient, "layer_norm_input_gradient", nullptr, bit(0), 0, 0},
     {Op::layer_norm_weight_gradient, "layer_norm_weight_gradient", nullptr, 0, 0, 0},

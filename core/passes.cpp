@@ -128,10 +128,94 @@ int fuse_adam_polyak(Program& program) {
     return static_cast<int>(std::count(dead.begin(), dead.end(), true));
 }
 
+namespace {
+
+// Adds to a program the packed weights that its products read.
+class WeightPacker {
+  public:
+    explicit WeightPacker(Program& program) : program_(program) {}
+
+    int run() {
+        std::vector<Node> nodes = std::move(program_.nodes);
+        std::vector<NodeId> moved;
+        for (Node& node : nodes) {
+            if (node.op == Op::linear) use(node, kernels::PackedFor::forward);
+            if (node.op == Op::linear_input_gradient) use(node, kernels::PackedFor::input_gradient);
+            moved.push_back(static_cast<NodeId>(program_.nodes.size()));
+            program_.nodes.push_back(node);
+            forget_written(node);
+        }
+        for (std::size_t v = 0; v < values_before_; ++v) {
+            Value& value = program_.values[v];
+            if (value.def >= 0) value.def = moved[static_cast<std::size_t>(value.def)];
+        }
+        return count_;
+    }
+
+  private:
+    struct Made {
+        ValueId weights;
+        kernels::PackedFor product;
+        ValueId packed;
+    };
+
+    void use(Node& node, kernels::PackedFor product) {
+        const ValueId weights = node.inputs[1];
+        const Value& w = program_.value(weights);
+        const std::int64_t rows = program_.value(node.inputs[0]).shape[0];
+        const bool bf16 = program_.precision == kernels::Precision::bf16 &&
+                          w.shape[0] > kernels::kNarrowOutputs;
+        if (w.storage != Storage::persistent || w.dtype != DType::f32 || bf16 ||
+            node.attributes.packed ||
+            !kernels::worth_packing(product, rows, w.shape[1], w.shape[0])) {
+            return;
+        }
+        node.inputs[static_cast<std::size_t>(node.input_count++)] = packed(weights, product);
+        node.attributes.packed = true;
+    }
+
+    ValueId packed(ValueId weights, kernels::PackedFor product) {
+        for (const Made& m : made_) {
+            if (m.weights == weights && m.product == product) return m.packed;
+        }
+        const Shape layer = program_.value(weights).shape;
+        const Shape shape{kernels::packed_weights_size(product, layer[1], layer[0])};
+        Node node{};
+        node.op = Op::pack_weights;
+        node.attributes.kind = static_cast<std::uint8_t>(product);
+        node.inputs[0] = weights;
+        node.input_count = node.output_count = 1;
+        node.outputs[0] = static_cast<ValueId>(program_.values.size());
+        Value value{DType::f32, shape, contiguous_strides(shape), Storage::planned};
+        value.def = static_cast<NodeId>(program_.nodes.size());
+        program_.values.push_back(value);
+        program_.nodes.push_back(node);
+        made_.push_back({weights, product, node.outputs[0]});
+        ++count_;
+        return node.outputs[0];
+    }
+
+    void forget_written(const Node& node) {
+        std::erase_if(made_, [&](const Made& m) {
+            return touches(program_, node, program_.value(m.weights).buffer, true);
+        });
+    }
+
+    Program& program_;
+    std::size_t values_before_ = program_.values.size();
+    std::vector<Made> made_;
+    int count_ = 0;
+};
+
+}  // namespace
+
+int pack_weights(Program& program) { return WeightPacker(program).run(); }
+
 void apply(const Passes& passes, Program& program) {
     if (passes.remove_dead) remove_dead(program);
     if (passes.fuse_activation_gradient) fuse_activation_gradient(program);
     if (passes.fuse_adam_polyak) fuse_adam_polyak(program);
+    if (passes.pack_weights) pack_weights(program);
 }
 
 }  // namespace drydock

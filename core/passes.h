@@ -10,8 +10,9 @@ struct Passes {
     bool remove_dead = true;
     bool fuse_activation_gradient = true;
     bool fuse_adam_polyak = true;
+    bool pack_weights = true;
 
-    static Passes none() { return {false, false, false}; }
+    static Passes none() { return {false, false, false, false}; }
 };
 
 // Removes nodes that neither write persistent memory nor lead to one that does or to a kept value.
@@ -26,6 +27,10 @@ int fuse_activation_gradient(Program& program);
 // Lets adam_step also average into the target, where nothing touches the target between the step
 // and the Polyak node. Bit-exact.
 int fuse_adam_polyak(Program& program);
+
+// Packs the weights of linear layers once for all products that read them until they are written
+// again, where it pays (kernels::worth_packing). In f32. Bit-exact.
+int pack_weights(Program& program);
 
 void apply(const Passes& passes, Program& program);
 

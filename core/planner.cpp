@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/arena.h"
+#include "core/row_local.h"
 
 namespace drydock {
 namespace {
@@ -12,8 +13,12 @@ constexpr NodeId kEnd = std::numeric_limits<NodeId>::max();
 
 class Planner {
   public:
-    Planner(const Program& program, const PlanOptions& options)
-        : program_(program), options_(options), last_use_(program.values.size(), -1) {
+    Planner(const Program& program, const Schedule& schedule, const PlanOptions& options)
+        : program_(program),
+          schedule_(schedule),
+          options_(options),
+          last_use_(program.values.size(), -1),
+          users_(program.values.size()) {
         plan_.block.assign(program.values.size(), -1);
         plan_.placed.assign(program.values.size(), kNone);
     }
@@ -27,6 +32,13 @@ class Planner {
     }
 
   private:
+    // A block whose value had its last use at node `chain`.
+    struct Retired {
+        std::int32_t block;
+        NodeId chain;
+        std::int64_t bytes;  // of the value
+    };
+
     static std::size_t index(std::int32_t id) { return static_cast<std::size_t>(id); }
     ValueId input(const Node& node, int i) const { return node.inputs[index(i)]; }
 
@@ -34,13 +46,21 @@ class Planner {
     void place_gradients();
     bool lies_in(ValueId id, const Value& to) const;
     bool may_place(NodeId store, ValueId source, const Value& to) const;
+    std::int32_t phase(NodeId n) const { return schedule_.phase[index(n)]; }
+    bool uses_by_rows(NodeId id, ValueId value) const;
     void make_blocks();
+    bool alone_at(ValueId value, NodeId id) const;
+    std::int32_t block_of_chain(NodeId id, std::int64_t bytes);
+    void retire(NodeId id);
     std::int32_t reusable_block(NodeId id, ValueId output) const;
     void assign_offsets();
 
     const Program& program_;
+    const Schedule& schedule_;
     const PlanOptions& options_;
-    std::vector<NodeId> last_use_;  // by ValueId of planned values
+    std::vector<NodeId> last_use_;            // by ValueId of planned values
+    std::vector<std::vector<NodeId>> users_;  // by ValueId of planned values, ascending
+    std::vector<Retired> retired_;
     Plan plan_;
 };
 
@@ -49,26 +69,14 @@ void Planner::find_last_uses() {
     for (std::size_t n = 0; n < program_.nodes.size(); ++n) {
         const Node& node = program_.nodes[n];
         for (int i = 0; i < node.input_count; ++i) {
-            last_use_[index(program_.root(input(node, i)))] = static_cast<NodeId>(n);
+            const ValueId root = program_.root(input(node, i));
+            last_use_[index(root)] = static_cast<NodeId>(n);
+            users_[index(root)].push_back(static_cast<NodeId>(n));
         }
     }
     for (std::size_t v = 0; v < last_use_.size(); ++v) {
         if (program_.values[v].output) last_use_[v] = kEnd;
     }
-}
-
-// Elements from the first to the last that a value of these strides touches.
-std::int64_t extent(const Value& v) {
-    std::int64_t last = 0;
-    for (int i = 0; i < v.shape.rank(); ++i) {
-        last += (v.shape[i] - 1) * v.strides[static_cast<std::size_t>(i)];
-    }
-    return v.shape.size() == 0 ? 0 : last + 1;
-}
-
-bool overlap(const Value& a, const Value& b) {
-    return a.buffer == b.buffer && a.offset < b.offset + extent(b) &&
-           b.offset < a.offset + extent(a);
 }
 
 // Whether `id` lies in memory that `to` covers: as a part of the buffer, or placed there.
@@ -88,12 +96,15 @@ bool Planner::may_place(NodeId store, ValueId source, const Value& to) const {
         plan_.placed[index(source)] != kNone) {
         return false;
     }
-    for (NodeId n = v.def; n <= last_use_[index(source)]; ++n) {
+    const auto first = std::lower_bound(schedule_.phase.begin(), schedule_.phase.end(), phase(v.def));
+    const std::int32_t last = phase(last_use_[index(source)]);
+    for (auto n = static_cast<NodeId>(first - schedule_.phase.begin());
+         index(n) < program_.nodes.size() && phase(n) <= last; ++n) {
         if (n == store) continue;
         const Node& node = program_.node(n);
         for (int i = 0; i < node.input_count; ++i) {
             // After the store, others may read what was stored.
-            const bool harmless = n > store && !(info(node.op).writes >> i & 1U);
+            const bool harmless = phase(n) > phase(store) && !(info(node.op).writes >> i & 1U);
             if (lies_in(input(node, i), to) && !harmless) return false;
         }
         for (int i = 0; i < node.output_count; ++i) {
@@ -131,12 +142,67 @@ std::int32_t Planner::reusable_block(NodeId id, ValueId output) const {
             const ValueId other = input(node, k);
             other_view = other_view || (other != candidate && program_.root(other) == candidate);
         }
+        if (other_view || !alone_at(candidate, id)) continue;
         // The block must not outlive this node through another value that shares it.
-        if (!other_view && plan_.blocks[index(plan_.block[index(candidate)])].last == id) {
+        if (plan_.blocks[index(plan_.block[index(candidate)])].last == id) {
             return plan_.block[index(candidate)];
         }
     }
     return -1;
+}
+
+// Whether node `id` reads of every row of `value` no more than it needs for that row of its output.
+bool Planner::uses_by_rows(NodeId id, ValueId value) const {
+    const Node& node = program_.node(id);
+    for (int i = 0; i < node.input_count; ++i) {
+        if (program_.root(input(node, i)) != value) continue;
+        if (rows_served(program_, node, i) != 1 || !rows_lie_in_root(program_, input(node, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Whether nobody else touches `value` in the phase of node `id`, but for nodes that come before it
+// for every row.
+bool Planner::alone_at(ValueId value, NodeId id) const {
+    const auto apart = [&](NodeId other) {
+        return other == id || phase(other) != phase(id) ||
+               (schedule_.chained(other, id) && uses_by_rows(other, value));
+    };
+    return apart(program_.value(value).def) &&
+           std::all_of(users_[index(value)].begin(), users_[index(value)].end(), apart);
+}
+
+// A block that a chain is done with and that a value of node `id` may take, or -1.
+std::int32_t Planner::block_of_chain(NodeId id, std::int64_t bytes) {
+    if (schedule_.rows[index(id)] == 0) return -1;
+    for (std::size_t r = retired_.size(); r-- > 0;) {
+        if (phase(retired_[r].chain) != phase(id)) break;
+        if (retired_[r].bytes != bytes || !schedule_.chained(retired_[r].chain, id)) continue;
+        const std::int32_t block = retired_[r].block;
+        retired_.erase(retired_.begin() + static_cast<std::ptrdiff_t>(r));
+        return block;
+    }
+    return -1;
+}
+
+// Hands on the blocks of inputs that node `id` was the last to use.
+void Planner::retire(NodeId id) {
+    if (schedule_.rows[index(id)] == 0) return;
+    const Node& node = program_.node(id);
+    for (int i = 0; i < node.input_count; ++i) {
+        const ValueId value = program_.root(input(node, i));
+        const std::int32_t block = plan_.block[index(value)];
+        if (block < 0 || last_use_[index(value)] != id || plan_.blocks[index(block)].last != id) {
+            continue;
+        }
+        const bool listed = std::any_of(retired_.begin(), retired_.end(),
+                                        [&](const Retired& r) { return r.block == block; });
+        if (listed || !uses_by_rows(id, value) || !alone_at(value, id)) continue;
+        const Value& v = program_.value(value);
+        retired_.push_back({block, id, v.shape.size() * static_cast<std::int64_t>(size_of(v.dtype))});
+    }
 }
 
 void Planner::make_blocks() {
@@ -147,26 +213,30 @@ void Planner::make_blocks() {
             const ValueId value = node.outputs[index(i)];
             const Value& v = program_.value(value);
             if (v.storage != Storage::planned || plan_.placed[index(value)] != kNone) continue;
-            const std::int32_t reused =
+            const auto bytes = v.shape.size() * static_cast<std::int64_t>(size_of(v.dtype));
+            std::int32_t reused =
                 options_.in_place && node.output_count == 1 ? reusable_block(id, value) : -1;
+            if (reused < 0 && options_.in_place) reused = block_of_chain(id, bytes);
             const NodeId last = last_use_[index(value)];
             if (reused >= 0) {
                 plan_.block[index(value)] = reused;
                 plan_.blocks[index(reused)].last = last;
                 continue;
             }
-            const auto bytes = v.shape.size() * static_cast<std::int64_t>(size_of(v.dtype));
             const std::int64_t align = kAlignment;
             plan_.block[index(value)] = static_cast<std::int32_t>(plan_.blocks.size());
             plan_.blocks.push_back({id, last, 0, (bytes + align - 1) / align * align});
         }
+        retire(id);
     }
 }
 
 void Planner::assign_offsets() {
     std::vector<Block*> live;  // by offset
     for (Block& block : plan_.blocks) {
-        std::erase_if(live, [&](const Block* b) { return b->last < block.first; });
+        std::erase_if(live, [&](const Block* b) {
+            return b->last != kEnd && phase(b->last) < phase(block.first);
+        });
         std::int64_t offset = 0;
         auto place = live.begin();
         for (; place != live.end(); ++place) {
@@ -181,8 +251,8 @@ void Planner::assign_offsets() {
 
 }  // namespace
 
-Plan plan(const Program& program, const PlanOptions& options) {
-    return Planner(program, options).run();
+Plan plan(const Program& program, const Schedule& schedule, const PlanOptions& options) {
+    return Planner(program, schedule, options).run();
 }
 
 }  // namespace drydock

@@ -1,7 +1,7 @@
 // Where each value of a program lies. Decided once; nothing moves afterwards.
 #pragma once
 
-#include "core/program.h"
+#include "core/schedule.h"
 
 namespace drydock {
 
@@ -10,7 +10,7 @@ struct PlanOptions {
     bool place_gradients = true;  // compute a stored gradient where it is to be stored
 };
 
-// A piece of planned memory and the nodes between which it is in use, both included.
+// A piece of planned memory and the nodes between whose phases it is in use, both included.
 struct Block {
     NodeId first, last;
     std::int64_t offset, bytes;
@@ -23,8 +23,9 @@ struct Plan {
     std::int64_t bytes = 0;  // of the planned arena
 };
 
-// Liveness, in-place reuse, and first-fit offsets at multiples of kAlignment. Blocks whose
-// lifetimes meet do not overlap.
-Plan plan(const Program& program, const PlanOptions& options = {});
+// Liveness, in-place reuse, and first-fit offsets at multiples of kAlignment. Blocks that are in use
+// in one phase do not overlap. A value whose rows were last used by nodes of a chain leaves its block
+// to a later value of that chain with rows as long.
+Plan plan(const Program& program, const Schedule& schedule, const PlanOptions& options = {});
 
 }  // namespace drydock

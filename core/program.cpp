@@ -61,4 +61,17 @@ std::string Program::dump() const {
     return text;
 }
 
+std::int64_t extent(const Value& v) {
+    std::int64_t last = 0;
+    for (int i = 0; i < v.shape.rank(); ++i) {
+        last += (v.shape[i] - 1) * v.strides[static_cast<std::size_t>(i)];
+    }
+    return v.shape.size() == 0 ? 0 : last + 1;
+}
+
+bool overlap(const Value& a, const Value& b) {
+    return a.buffer == b.buffer && a.offset < b.offset + extent(b) &&
+           b.offset < a.offset + extent(a);
+}
+
 }  // namespace drydock

@@ -45,6 +45,8 @@ struct Attributes {
     std::int64_t n = 0;
     double p = 0.0, q = 0.0;
     std::uint64_t stream = 0;
+    // Of linear and linear_input_gradient: the weights follow as a last input, packed.
+    bool packed = false;
 };
 
 constexpr int kMaxInputs = 8;
@@ -79,5 +81,10 @@ struct Program {
     // One line per node.
     std::string dump() const;
 };
+
+// Elements from the first to the last that a value touches.
+std::int64_t extent(const Value& v);
+// Whether two persistent values share memory.
+bool overlap(const Value& a, const Value& b);
 
 }  // namespace drydock

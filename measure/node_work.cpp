@@ -105,6 +105,7 @@ double Reader::flop() const {
         case Op::window_rows:
         case Op::random:
         case Op::store:
+        case Op::pack_weights:
         case Op::optimizer_tick:
         case Op::store_metric:
         case Op::tick:

@@ -30,6 +30,7 @@ struct LinearForward {
     Precision precision = Precision::full;
     const void* residual = nullptr;  // (N / repeat, O), contiguous, or null
     std::int64_t repeat = 1;         // a divisor of N; N * repeat below 2^32
+    const void* packed = nullptr;    // what PackWeights made of w for this product, or null
 };
 
 // The bound lets a kernel divide a row by `repeat` with one multiplication.
@@ -51,7 +52,34 @@ struct LinearInputGradient {
     void* dx;             // (N, I)
     std::int64_t lddx;
     Precision precision = Precision::full;
+    const void* packed = nullptr;  // what PackWeights made of w for this product, or null
 };
+
+// Weights in the order in which a product reads them, made once for all that read the same ones. The
+// order is the implementation's own: only kernels of the same table read it. With it a product has
+// the bits that it has without.
+enum class PackedFor : std::uint8_t { forward, input_gradient };
+
+struct PackWeights {
+    DType dtype;
+    PackedFor product;
+    std::int64_t I, O;
+    const void* w;  // (O, I), contiguous
+    void* packed;   // (packed_weights_size)
+};
+
+// Elements: whole vectors of any instruction set in both dimensions.
+constexpr std::int64_t packed_weights_size(PackedFor product, std::int64_t I, std::int64_t O) {
+    const std::int64_t columns = product == PackedFor::forward ? O : I;
+    const std::int64_t depth = product == PackedFor::forward ? I : O;
+    return (columns + 63) / 64 * 64 * ((depth + 15) / 16 * 16);
+}
+
+// Where packing pays: with rows enough, and neither so few outputs nor so short a depth that the
+// product goes another way.
+constexpr bool worth_packing(PackedFor product, std::int64_t N, std::int64_t I, std::int64_t O) {
+    return N >= 1024 && O > 12 && (product == PackedFor::input_gradient || I > 12);
+}
 
 // dw = dy^T x, db = sum over rows of dy.
 struct LinearWeightGradient {

@@ -10,6 +10,7 @@ namespace {
 
 CpuTable portable_table() {
     return {
+        .pack_weights = portable::pack_weights(),
         .linear_forward = portable::linear_forward(),
         .linear_input_gradient = portable::linear_input_gradient(),
         .linear_weight_gradient = portable::linear_weight_gradient(),

@@ -33,6 +33,7 @@ Isa best_isa();
 bool has_isa(Isa isa);
 
 struct CpuTable {
+    CpuKernel<PackWeights> pack_weights;
     CpuKernel<LinearForward> linear_forward;
     CpuKernel<LinearInputGradient> linear_input_gradient;
     CpuKernel<LinearWeightGradient> linear_weight_gradient;

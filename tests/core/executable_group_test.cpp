@@ -74,7 +74,7 @@ TEST_CASE("members that are not alike are refused") {
             record(a.members[1].state, [&](Graph& g) { g.metric("loss", a.members[1].loss(g)); }));
     }
     CHECK_THROWS_WITH_AS(ExecutableGroup({&a.executables[0], &shorter}),
-                         doctest::Contains("differ in call"), Error);
+                         doctest::Contains("program 0 differs"), Error);
     a.executables[1].run(1);
     ExecutableGroup group({&a.executables[0], &a.executables[1]});
     CHECK_THROWS_WITH_AS(group.run(1), doctest::Contains("at step 0"), Error);

@@ -119,6 +119,8 @@ struct ByType {
 
 }  // namespace
 
+CpuKernel<PackWeights> pack_weights() { return kernels::pack_weights(); }
+
 CpuKernel<LinearForward> linear_forward() {
     using Kernel = ByType<LinearForward, kernels::linear_forward, forward_units, forward_unit>;
     return {check_forward, Kernel::units, Kernel::run};

@@ -6,6 +6,7 @@
 
 namespace drydock::kernels::portable {
 
+CpuKernel<PackWeights> pack_weights();
 CpuKernel<LinearForward> linear_forward();
 CpuKernel<LinearInputGradient> linear_input_gradient();
 CpuKernel<LinearWeightGradient> linear_weight_gradient();

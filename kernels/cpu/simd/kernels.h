@@ -16,6 +16,7 @@ namespace drydock::kernels {
 
 inline namespace DRYDOCK_SIMD_NAMESPACE {
 
+CpuKernel<PackWeights> pack_weights();
 CpuKernel<LinearForward> linear_forward();
 CpuKernel<LinearInputGradient> linear_input_gradient();
 CpuKernel<LinearWeightGradient> linear_weight_gradient();

@@ -20,15 +20,18 @@ bool shallow(const LinearForward& a) {
     return a.I <= kShallow && a.O >= kPanel && a.O <= kShallowPanels * kPanel;
 }
 
+// Units are rows with all their columns where no panel has to be packed for each; else tiles.
+bool forward_by_rows(const LinearForward& a) {
+    return a.O <= kNarrow || shallow(a) || a.packed != nullptr;
+}
+
 int64_t forward_units(const LinearForward& a) {
-    if (a.O <= kNarrow) return quotient_up(a.N, kNarrowRows);
-    return shallow(a) ? quotient_up(a.N, kShallowUnit) : tall_units(a.N, a.O).count();
+    return forward_by_rows(a) ? quotient_up(a.N, kRowUnit) : tall_units(a.N, a.O).count();
 }
 
 template <class Store>
-DRYDOCK_INLINE void shallow_unit(const LinearForward& a, int64_t unit, const Left& x,
-                                 const PackTransposed& w, const Store& store) {
-    const int64_t row = unit * kShallowUnit, rows = smaller(kShallowUnit, a.N - row);
+DRYDOCK_INLINE void shallow_forward(const LinearForward& a, int64_t row, int64_t rows,
+                                    const Left& x, const PackTransposed& w, const Store& store) {
     const int64_t panels = a.O / kPanel, columns = panels * kPanel;
     const ShallowLeft left = {x.data, a.ldx, row, rows};
     with_depth(a.I, ShallowForward<Store>{left, w.data, panels, store});
@@ -36,26 +39,44 @@ DRYDOCK_INLINE void shallow_unit(const LinearForward& a, int64_t unit, const Lef
 }
 
 template <Activation activation>
-void run_forward_as(const LinearForward& a, int64_t first, int64_t last) {
+void forward_rows_as(const LinearForward& a, int64_t first, int64_t last) {
     const Left x = {static_cast<const float*>(a.x), a.ldx, 1};
     const PackTransposed w = {static_cast<const float*>(a.w), a.I};
     const StoreForward<activation> store(a);
     if (a.O <= kNarrow) {
-        const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
-        return narrow_forward(x.data, a.ldx, w.data, a.I, a.O, row, end - row, store);
+        return narrow_forward(x.data, a.ldx, w.data, a.I, a.O, first, last - first, store);
     }
-    if (shallow(a)) {
-        for (int64_t u = first; u < last; ++u) shallow_unit(a, u, x, w, store);
-        return;
+    for (int64_t row = first; row < last; row += kTallRows) {
+        const int64_t rows = smaller(kTallRows, last - row);
+        if (shallow(a)) {
+            shallow_forward(a, row, rows, x, w, store);
+        } else if (a.packed != nullptr) {
+            row_unit(row, rows, a.O, a.I, x, Packed(a.packed, a.I), store);
+        } else {
+            row_unit(row, rows, a.O, a.I, x, w, store);
+        }
     }
-    const Units units = tall_units(a.N, a.O);
-    for (int64_t u = first; u < last; ++u) tall_unit(units.range(u), a.I, x, w, store);
+}
+
+void run_forward_rows(const LinearForward& a, int64_t first, int64_t last) {
+    with_activation(
+        a.activation, [&]<Activation kind>() __attribute__((always_inline)) {
+            forward_rows_as<kind>(a, first, last);
+        });
 }
 
 void run_forward(const LinearForward& a, int64_t first, int64_t last) {
+    if (forward_by_rows(a)) {
+        return run_forward_rows(a, first * kRowUnit, smaller(last * kRowUnit, a.N));
+    }
     with_activation(
-        a.activation, [&]<Activation kind>()
-                          __attribute__((always_inline)) { run_forward_as<kind>(a, first, last); });
+        a.activation, [&]<Activation kind>() __attribute__((always_inline)) {
+            const Left x = {static_cast<const float*>(a.x), a.ldx, 1};
+            const PackTransposed w = {static_cast<const float*>(a.w), a.I};
+            const StoreForward<kind> store(a);
+            const Units units = tall_units(a.N, a.O);
+            for (int64_t u = first; u < last; ++u) tall_unit(units.range(u), a.I, x, w, store);
+        });
 }
 
 Status check_input_gradient(const LinearInputGradient& a) {
@@ -71,49 +92,83 @@ int64_t tail_columns(const LinearInputGradient& a) {
     return a.I > 16 && tail <= kTailColumns && a.O <= kTailDepth ? tail : 0;
 }
 
+bool input_gradient_by_rows(const LinearInputGradient& a) {
+    return a.O <= kShallow || a.packed != nullptr;
+}
+
 int64_t input_gradient_units(const LinearInputGradient& a) {
-    return a.O <= kShallow ? quotient_up(a.N, kNarrowRows)
-                           : tall_units(a.N, a.I - tail_columns(a)).count();
+    return input_gradient_by_rows(a) ? quotient_up(a.N, kRowUnit)
+                                     : tall_units(a.N, a.I - tail_columns(a)).count();
 }
 
 // Rows of dx in a column of the tail.
 template <class Finish>
-DRYDOCK_INLINE void tail_unit(const LinearInputGradient& a, const UnitRange& u, int64_t column,
-                              const Finish& finish) {
+DRYDOCK_INLINE void tail_rows(const LinearInputGradient& a, int64_t row, int64_t rows,
+                              int64_t column, const Finish& finish) {
     const float* w = static_cast<const float*>(a.w) + column;
     alignas(64) float weights[kTailDepth];
     for (int64_t o = 0; o < a.O; ++o) weights[o] = w[o * a.I];
-    const auto store = [&](int64_t row, int64_t, float sum) __attribute__((always_inline)) {
-        finish(row, column, 1, simd::broadcast(sum));
+    const auto store = [&](int64_t r, int64_t, float sum) __attribute__((always_inline)) {
+        finish(r, column, 1, simd::broadcast(sum));
     };
-    narrow_forward(static_cast<const float*>(a.dy), a.lddy, weights, a.O, 1, u.row, u.rows, store);
+    narrow_forward(static_cast<const float*>(a.dy), a.lddy, weights, a.O, 1, row, rows, store);
 }
 
 template <Activation below>
-void run_input_gradient_as(const LinearInputGradient& a, int64_t first, int64_t last) {
+void input_gradient_rows_as(const LinearInputGradient& a, int64_t first, int64_t last) {
     const Left dy = {static_cast<const float*>(a.dy), a.lddy, 1};
     const PackRows<kDepth> w = {static_cast<const float*>(a.w), a.I, a.O};
     const StoreInputGradient<below> store(a);
     if (a.O <= kShallow) {
-        const int64_t row = first * kNarrowRows, end = smaller(last * kNarrowRows, a.N);
-        const ShallowLeft rows = {dy.data, a.lddy, row, end - row};
+        const ShallowLeft rows = {dy.data, a.lddy, first, last - first};
         return with_depth(
             a.O, ShallowInputGradient<StoreInputGradient<below>>{rows, w.data, a.I, store});
     }
+    const int64_t vectors = a.I - tail_columns(a);
+    for (int64_t row = first; row < last; row += kTallRows) {
+        const int64_t rows = smaller(kTallRows, last - row);
+        if (a.packed != nullptr) {
+            row_unit(row, rows, vectors, a.O, dy, Packed(a.packed, a.O), store);
+        } else {
+            row_unit(row, rows, vectors, a.O, dy, w, store);
+        }
+    }
+    for (int64_t column = vectors; column < a.I; ++column) {
+        tail_rows(a, first, last - first, column, store);
+    }
+}
+
+void run_input_gradient_rows(const LinearInputGradient& a, int64_t first, int64_t last) {
+    with_activation(
+        a.activation_below, [&]<Activation kind>() __attribute__((always_inline)) {
+            input_gradient_rows_as<kind>(a, first, last);
+        });
+}
+
+template <Activation below>
+void input_gradient_tiles_as(const LinearInputGradient& a, int64_t first, int64_t last) {
+    const Left dy = {static_cast<const float*>(a.dy), a.lddy, 1};
+    const PackRows<kDepth> w = {static_cast<const float*>(a.w), a.I, a.O};
+    const StoreInputGradient<below> store(a);
     const int64_t vectors = a.I - tail_columns(a);
     const Units units = tall_units(a.N, vectors);
     for (int64_t u = first; u < last; ++u) {
         const UnitRange range = units.range(u);
         tall_unit(range, a.O, dy, w, store);
         if (range.column + range.columns < vectors) continue;
-        for (int64_t column = vectors; column < a.I; ++column) tail_unit(a, range, column, store);
+        for (int64_t column = vectors; column < a.I; ++column) {
+            tail_rows(a, range.row, range.rows, column, store);
+        }
     }
 }
 
 void run_input_gradient(const LinearInputGradient& a, int64_t first, int64_t last) {
+    if (input_gradient_by_rows(a)) {
+        return run_input_gradient_rows(a, first * kRowUnit, smaller(last * kRowUnit, a.N));
+    }
     with_activation(
         a.activation_below, [&]<Activation kind>() __attribute__((always_inline)) {
-            run_input_gradient_as<kind>(a, first, last);
+            input_gradient_tiles_as<kind>(a, first, last);
         });
 }
 
@@ -246,9 +301,45 @@ void run_weight_gradient(const LinearWeightGradient& a, int64_t first, int64_t l
     }
 }
 
+Status check_pack(const PackWeights& p) {
+    const bool layer = p.I >= 1 && p.O >= 1;
+    return p.dtype != DType::f32 ? Status::unsupported
+           : layer               ? Status::ok
+                                 : Status::bad_argument;
+}
+
+constexpr int64_t kPackColumns = 64;  // of a unit
+
+int64_t pack_units(const PackWeights& p) {
+    return quotient_up(p.product == PackedFor::forward ? p.O : p.I, kPackColumns);
+}
+
+template <class Pack>
+DRYDOCK_INLINE void pack_columns(const PackWeights& p, int64_t N, int64_t K, const Pack& pack,
+                                 int64_t first, int64_t last) {
+    const Packed to(p.packed, K);
+    for (int64_t c = first * kPackColumns; c < smaller(last * kPackColumns, N); c += kPanel) {
+        float* panel = static_cast<float*>(p.packed) + c / kPanel * to.panel;
+        pack(panel, 0, K, c, smaller(kPanel, N - c));
+    }
+}
+
+void run_pack(const PackWeights& p, int64_t first, int64_t last) {
+    const float* w = static_cast<const float*>(p.w);
+    if (p.product == PackedFor::forward) {
+        pack_columns(p, p.O, p.I, PackTransposed{w, p.I}, first, last);
+    } else {
+        pack_columns(p, p.I, p.O, PackRows<kDepth>{w, p.I, p.O}, first, last);
+    }
+}
+
 }  // namespace
 
-CpuKernel<LinearForward> linear_forward() { return {check_forward, forward_units, run_forward}; }
+CpuKernel<PackWeights> pack_weights() { return {check_pack, pack_units, run_pack}; }
+
+CpuKernel<LinearForward> linear_forward() {
+    return {check_forward, forward_units, run_forward};
+}
 
 CpuKernel<LinearInputGradient> linear_input_gradient() {
     return {check_input_gradient, input_gradient_units, run_input_gradient};

@@ -12,10 +12,9 @@ constexpr int64_t kNarrow = 8;          // outputs of a forward product
 constexpr int64_t kNarrowWeights = 12;  // outputs of a weight gradient
 constexpr int64_t kShallow = 12;        // inputs of a forward product, outputs of an input gradient
 constexpr int64_t kShallowRows = 8;     // that are written together
-constexpr int64_t kShallowUnit = 128;   // rows of a unit of a forward product
 constexpr int64_t kShallowPanels = 32;
 constexpr int64_t kPair = 2 * kLanes;                     // columns that meet a row together
-constexpr int64_t kNarrowRows = 64;                       // of a unit
+constexpr int64_t kRowUnit = 64;                          // rows of a unit with all columns
 constexpr int kNarrowStrip = kStrip * kPanelVectors / 2;  // rows of two vectors in registers
 
 // R rows of x times one row of weights: 16 chains along the depth, which are summed at the end, for

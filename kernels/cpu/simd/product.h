@@ -106,7 +106,7 @@ DRYDOCK_INLINE void prefetch_line(const float* p, int64_t n, bool write) {
 
 // Packing the right factor. A packer copies rows k, k + 1, … of the right factor's columns [column,
 // column + columns) into the panel; columns that do not exist become 0, so that the strips need no
-// masks.
+// masks. It returns where the panel lies.
 
 // The right factor is stored as it is used: element (k, n) is data[k * ld + n].
 template <int64_t kBlock>
@@ -115,9 +115,10 @@ struct PackRows {
     int64_t ld;
     int64_t depth_of_all;
 
-    DRYDOCK_INLINE void operator()(float* panel, int64_t k, int64_t depth, int64_t column,
-                                   int64_t columns) const {
+    DRYDOCK_INLINE const float* operator()(float* to, int64_t k, int64_t depth, int64_t column,
+                                           int64_t columns) const {
         const float* p = data + k * ld + column;
+        float* panel = to;
         for (int64_t d = 0; d < depth; ++d, p += ld, panel += kPanel) {
             if (k + d + kBlock < depth_of_all) prefetch_block<kBlock>(p, ld, columns);
             for (int64_t n = 0; n < kPanel; n += kLanes) {
@@ -127,6 +128,7 @@ struct PackRows {
                                                       : simd::zero());
             }
         }
+        return to;
     }
 };
 
@@ -135,8 +137,8 @@ struct PackTransposed {
     const float* data;
     int64_t ld;
 
-    DRYDOCK_INLINE void operator()(float* panel, int64_t k, int64_t depth, int64_t column,
-                                   int64_t columns) const {
+    DRYDOCK_INLINE const float* operator()(float* panel, int64_t k, int64_t depth, int64_t column,
+                                           int64_t columns) const {
         for (int64_t n = 0; n < kPanel; n += kLanes) {
             for (int64_t d = 0; d < depth; d += kLanes) {
                 const float* p = data + (column + n) * ld + k + d;
@@ -153,6 +155,21 @@ struct PackTransposed {
                 }
             }
         }
+        return panel;
+    }
+};
+
+// The right factor as PackWeights left it: panel by panel, each over the whole depth.
+struct Packed {
+    const float* data;
+    int64_t panel;  // elements of one
+
+    DRYDOCK_INLINE Packed(const void* packed, int64_t depth)
+        : data(static_cast<const float*>(packed)), panel(quotient_up(depth, 16) * 16 * kPanel) {}
+
+    DRYDOCK_INLINE const float* operator()(float*, int64_t k, int64_t, int64_t column,
+                                           int64_t) const {
+        return data + column / kPanel * panel + k * kPanel;
     }
 };
 
@@ -294,19 +311,19 @@ DRYDOCK_INLINE void blocked_unit(const UnitRange& u, int64_t K, const Left& a, c
         float* tile = sums;
         for (int64_t c = 0; c < u.columns; c += kPanel) {
             const int64_t columns = smaller(kPanel, u.columns - c);
-            pack(panel, k, depth, u.column + c, columns);
+            const float* right = pack(panel, k, depth, u.column + c, columns);
             for (int64_t row = 0; row < u.rows; row += kStrip, tile += kStrip * kPanel) {
                 const int64_t rows = smaller(kStrip, u.rows - row);
                 const Left from = {a.data + (u.row + row) * a.row + k * a.depth, a.row, a.depth};
                 if (!last) {
-                    inner_strips<Finish>(columns)[rows - 1](from, panel, depth, k == 0, tile);
+                    inner_strips<Finish>(columns)[rows - 1](from, right, depth, k == 0, tile);
                     continue;
                 }
                 for (int64_t r = kStrip; r < 2 * kStrip; ++r) {
                     finish.prefetch(u.row + row + r, u.column + c, columns);
                 }
                 last_strips<Finish>(columns)[rows - 1](
-                    from, panel, depth, k == 0, tile, {u.row + row, u.column + c, columns}, finish);
+                    from, right, depth, k == 0, tile, {u.row + row, u.column + c, columns}, finish);
             }
         }
         k += kBlock;
@@ -319,6 +336,15 @@ DRYDOCK_INLINE void tall_unit(const UnitRange& u, int64_t K, const Left& a, cons
                               const Finish& finish) {
     const auto nothing = [](int64_t, int64_t) __attribute__((always_inline)){};
     blocked_unit<kTallRows, kPanel, kDepth>(u, K, a, pack, nothing, finish);
+}
+
+// Rows [row, row + rows), at most kTallRows of them, of all N columns.
+template <class Pack, class Finish>
+DRYDOCK_INLINE void row_unit(int64_t row, int64_t rows, int64_t N, int64_t K, const Left& a,
+                             const Pack& pack, const Finish& finish) {
+    for (int64_t column = 0; column < N; column += kPanel) {
+        tall_unit({row, rows, column, smaller(kPanel, N - column)}, K, a, pack, finish);
+    }
 }
 
 // A unit of wide_units.

@@ -12,6 +12,7 @@ void take_neon_kernels(CpuTable& table) {
 #else
 void take_avx2_kernels(CpuTable& table) {
 #endif
+    table.pack_weights = pack_weights();
     table.linear_forward = linear_forward();
     table.linear_input_gradient = linear_input_gradient();
     table.linear_weight_gradient = linear_weight_gradient();
