@@ -43,17 +43,19 @@ double share_of(const NodeWork& work, double seconds, bool product, measure::Lim
 
 // What the passes left behind, read off the program that runs.
 Facts passes_of(const Program& program) {
-    int activations = 0, derivatives = 0, averages = 0;
+    int activations = 0, derivatives = 0, averages = 0, packed = 0;
     for (const Node& node : program.nodes) {
         const bool activated = node.attributes.kind != 0;
         activations += node.op == Op::linear && activated;
         derivatives += node.op == Op::linear_input_gradient && activated;
         averages += node.op == Op::adam_step && node.input_count == 6;
+        packed += node.attributes.packed;
     }
     return {{"nodes", grouped(static_cast<std::int64_t>(program.nodes.size()))},
             {"layers with their activation", grouped(activations)},
             {"input gradients with the derivative below", grouped(derivatives)},
-            {"optimizer steps with the target's average", grouped(averages)}};
+            {"optimizer steps with the target's average", grouped(averages)},
+            {"products that share packed weights", grouped(packed)}};
 }
 
 // "every update", "updates 1, 3, ... of every 4, counted from 0".
@@ -84,6 +86,59 @@ Json node_json(const Program& program, const NodeTime& node, measure::Limits& li
             {"bytes", node.work.bytes},
             {"limit", product ? "fma" : "memory"},
             {"share_of_limit", json_number(share_of(node.work, node.seconds, product, limits))}};
+}
+
+// "7 linear, 5 gather_rows", the most frequent first.
+std::string ops_of(const Program& program, const std::vector<NodeId>& nodes) {
+    std::map<std::string, int> counts;
+    for (const NodeId id : nodes) ++counts[info(program.node(id).op).name];
+    std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::string text;
+    for (const auto& [name, count] : sorted) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name);
+    }
+    return text;
+}
+
+// How the work is cut: "2 by rows, 16 by units, 1 small".
+std::string cut_of(const Phase& phase) {
+    int rows = 0, units = 0, small = 0;
+    for (const Piece& piece : phase.pieces) {
+        (piece.last >= 0 ? units : piece.rows ? rows : small) += 1;
+    }
+    std::string text;
+    const auto add = [&](int count, const char* how) {
+        if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, how);
+    };
+    add(rows, "by rows");
+    add(units, "by units");
+    add(small, "small");
+    return text;
+}
+
+// What runs between two meetings of the threads.
+Json print_phases(const Executable& updates, std::size_t p, const ProgramTimes& times,
+                  measure::Limits& limits) {
+    Table table({">phase", ">us", ">MFLOP", ">of peak", "pieces", "nodes"});
+    Json phases = Json::array();
+    for (std::size_t i = 0; i < times.phases.size(); ++i) {
+        const measure::PhaseTime& time = times.phases[i];
+        const Phase& phase = updates.phases(p)[i];
+        const std::vector<NodeId> nodes = nodes_of(phase);
+        const double share = time.work.flop / time.seconds / limits.fma_peak();
+        table.add({std::to_string(i), microseconds(time.seconds),
+                   fmt::format("{:.2f}", 1e-6 * time.work.flop),
+                   time.work.flop > 0 ? percent(share) : "", cut_of(phase),
+                   ops_of(updates.program(p), nodes)});
+        phases.push_back({{"seconds", time.seconds},
+                          {"flop", time.work.flop},
+                          {"pieces", phase.pieces.size()},
+                          {"nodes", nodes}});
+    }
+    table.print();
+    return phases;
 }
 
 Json print_nodes(const Program& program, const ProgramTimes& times, measure::Limits& limits) {
@@ -125,7 +180,7 @@ void print_totals(const Program& program, const ProgramTimes& times, measure::Li
                    fmt::format("{:.2f}", 1e-6 * t.work.flop), speed(t.work, t.seconds, t.product),
                    t.product ? percent(t.work.flop / t.seconds / limits.fma_peak()) : ""});
     }
-    table.add({"between nodes", "", microseconds(times.seconds - all), "", "", "", ""});
+    table.add({"between nodes", "", microseconds(times.by_nodes - all), "", "", "", ""});
     table.print();
 }
 
@@ -146,13 +201,15 @@ Json explain_updates(measure::UpdateBench& bench) {
                            byte_size(static_cast<std::uint64_t>(updates.plan(p).bytes)));
         if (times.replays > 0) {
             facts.emplace_back("time", fmt::format("{} us, median of {} replays with a clock "
-                                                   "around every kernel call",
+                                                   "around every phase",
                                                    microseconds(times.seconds), times.replays));
         }
         print_facts(facts);
         Json of{{"share_of_updates", times.share}, {"seconds", times.seconds}};
         if (times.replays > 0) {
-            print_heading(fmt::format("Nodes of program {}, as they run", p));
+            print_heading(fmt::format("Phases of program {}, between which the threads meet", p));
+            of["phases"] = print_phases(updates, p, times, bench.limits());
+            print_heading(fmt::format("Nodes of program {}, each on its own", p));
             of["nodes"] = print_nodes(program, times, bench.limits());
             print_heading(fmt::format("Program {} by kind", p));
             print_totals(program, times, bench.limits());

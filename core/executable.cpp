@@ -104,8 +104,10 @@ void Executable::run(std::int64_t n) {
         const std::size_t index = program_at(counters.step);
         const Entry& entry = programs_[index];
         last_run_ = index;
-        if (options_.check_numerics || !notes_.empty()) {
-            replay_watched(entry);
+        if (options_.check_numerics || (!notes_.empty() && clock_ == Clock::calls)) {
+            replay_calls_watched(entry);
+        } else if (!notes_.empty()) {
+            replay_phases_watched(entry);
         } else {
             replay(entry);
         }
@@ -119,7 +121,19 @@ void Executable::replay(const Entry& entry) {
     }
 }
 
-void Executable::replay_watched(const Entry& entry) {
+void Executable::replay_phases_watched(const Entry& entry) {
+    ThreadPool& pool = state_.device().pool();
+    for (std::size_t i = 0; i < entry.phases.size(); ++i) {
+        const std::int64_t begin = now_ns();
+        pool.run(static_cast<std::int64_t>(entry.phases[i].pieces.size()), run_pieces,
+                 &entry.phases[i]);
+        if (note_count_ < notes_.size()) {
+            notes_[note_count_++] = {&entry, static_cast<std::int32_t>(i), begin, now_ns()};
+        }
+    }
+}
+
+void Executable::replay_calls_watched(const Entry& entry) {
     ThreadPool& pool = state_.device().pool();
     for (std::size_t i = 0; i < entry.steps.size(); ++i) {
         const Step& step = entry.steps[i];
@@ -163,8 +177,9 @@ std::vector<double> Executable::read(ValueId id, std::size_t index) const {
     return read_elements(entry.program.value(id), entry.addresses[static_cast<std::size_t>(id)]);
 }
 
-void Executable::start_profile(std::size_t calls) {
-    notes_.assign(calls, Note{});
+void Executable::start_profile(std::size_t most, Clock clock) {
+    notes_.assign(most, Note{});
+    clock_ = clock;
     note_count_ = 0;
 }
 
@@ -174,9 +189,16 @@ std::vector<Executable::ProfiledCall> Executable::profile() const {
         const Note& n = notes_[i];
         std::size_t program = 0;
         while (&programs_[program] != n.entry) ++program;
-        calls.push_back({program, n.node, n.begin_ns, n.end_ns});
+        calls.push_back({program, n.index, n.begin_ns, n.end_ns});
     }
     return calls;
+}
+
+std::string Executable::note_name(const Note& note) const {
+    if (clock_ == Clock::phases) return fmt::format("\"name\":\"phase {}\"", note.index);
+    const Node& node = note.entry->program.node(note.index);
+    return fmt::format("\"name\":\"{}\",\"args\":{{\"node\":{},\"call\":\"{}\"}}",
+                       info(node.op).name, note.index, note.entry->program.describe(node));
 }
 
 void Executable::write_profile(const std::string& path) const {
@@ -186,12 +208,9 @@ void Executable::write_profile(const std::string& path) const {
     for (std::size_t i = 0; i < note_count_; ++i) {
         const Note& n = notes_[i];
         text += fmt::format(
-            "{}\n{{\"name\":\"{}\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},"
-            "\"dur\":{:.3f},\"args\":{{\"node\":{},\"call\":\"{}\"}}}}",
-            i ? "," : "", info(n.entry->program.node(n.node).op).name,
-            static_cast<double>(n.begin_ns - notes_[0].begin_ns) * 1e-3,
-            static_cast<double>(n.end_ns - n.begin_ns) * 1e-3, n.node,
-            n.entry->program.describe(n.entry->program.node(n.node)));
+            "{}\n{{{},\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},\"dur\":{:.3f}}}", i ? "," : "",
+            note_name(n), static_cast<double>(n.begin_ns - notes_[0].begin_ns) * 1e-3,
+            static_cast<double>(n.end_ns - n.begin_ns) * 1e-3);
     }
     text += "\n]}\n";
     const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();

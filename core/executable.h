@@ -56,15 +56,16 @@ class Executable {
     // Elements of a kept value, row-major, when program `index` was the last to run.
     std::vector<double> read(ValueId id, std::size_t index = 0) const;
 
-    // From now on, notes when each kernel call ran; write_profile then writes what was noted in
-    // Chrome's trace format, which Perfetto opens. Notes are kept for at most `calls` kernel calls.
-    // With 0, no more is noted.
-    void start_profile(std::size_t calls);
+    // From now on, notes when each kernel call ran, which then run one after the other; or, by
+    // phases, when each phase ran. write_profile then writes what was noted in Chrome's trace format,
+    // which Perfetto opens. At most `most` notes are kept; with 0, no more is noted.
+    enum class Clock { calls, phases };
+    void start_profile(std::size_t most, Clock clock = Clock::calls);
     void write_profile(const std::string& path) const;
-    // A kernel call of program `program` that was noted, in the order they ran.
+    // A kernel call, or phase, of program `program` that was noted, in the order they ran.
     struct ProfiledCall {
         std::size_t program;
-        NodeId node;
+        std::int32_t index;  // the node; or which of phases(program)
         std::int64_t begin_ns, end_ns;
     };
     std::vector<ProfiledCall> profile() const;
@@ -83,13 +84,15 @@ class Executable {
     };
     struct Note {
         const Entry* entry;
-        NodeId node;
+        std::int32_t index;  // as in ProfiledCall
         std::int64_t begin_ns, end_ns;
     };
 
     void resolve_addresses(Entry& entry);
     void replay(const Entry& entry);
-    void replay_watched(const Entry& entry);
+    void replay_phases_watched(const Entry& entry);
+    void replay_calls_watched(const Entry& entry);
+    std::string note_name(const Note& note) const;
     void check_outputs(const Entry& entry, NodeId id) const;
 
     State& state_;
@@ -99,6 +102,7 @@ class Executable {
     std::deque<Entry> programs_;
     std::function<std::size_t(std::int64_t)> schedule_;
     std::vector<Note> notes_;
+    Clock clock_ = Clock::calls;
     std::size_t note_count_ = 0;
     std::size_t last_run_ = 0;
 };

@@ -225,7 +225,7 @@ void CpuLowering::block() {
     } else if (node_.op == Op::random) {
         emit(&CpuTable::random_fill,
              RandomFill{out().dtype, static_cast<Distribution>(a.kind), a.p, a.q, a.stream,
-                        in_as<Counters>(0), out().shape.size(), out_data()});
+                        in_as<Counters>(0), out().shape.size(), out_data(), first_element()});
     } else {
         emit(&CpuTable::fill, Fill{out().dtype, a.p, out().shape.size(), out_data(), a.q});
     }

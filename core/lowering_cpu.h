@@ -47,6 +47,10 @@ class CpuLowering {
         return data + rows_->first / served * v.strides[0] *
                           static_cast<std::int64_t>(size_of(v.dtype));
     }
+    // Of the output, where it is computed by rows.
+    std::int64_t first_element() const {
+        return rows_ ? rows_->first * program_.value(out_id(0)).strides[0] : 0;
+    }
     template <class T>
     T* in_as(int i) const {
         return reinterpret_cast<T*>(in_data(i));

@@ -32,6 +32,10 @@ double work(const Program& program, const Node& node) {
         case Op::linear_weight_gradient:
             return most + size(node.outputs[0]) *
                               static_cast<double>(program.value(node.inputs[0]).shape[0]) / 8;
+        case Op::random:
+            return 32 * most;
+        case Op::unary:
+            return 4 * most;  // a transcendental function, as it may be
         default:
             return most;
     }
@@ -138,9 +142,7 @@ std::int64_t Cutter::rows_of_piece(const std::vector<NodeId>& chain, std::int64_
     bool packs = false;
     for (const NodeId id : chain) {
         const Node& node = program_.node(id);
-        for (int i = 0; i < node.input_count; ++i) {
-            multiple = std::lcm(multiple, std::max<std::int64_t>(1, rows_served(program_, node, i)));
-        }
+        multiple = std::lcm(multiple, row_multiple(program_, node));
         const bool product = node.op == Op::linear || node.op == Op::linear_input_gradient;
         packs = packs || (product && !node.attributes.packed);
     }
@@ -160,7 +162,7 @@ void Cutter::cut_chain(const std::vector<NodeId>& chain, std::int64_t rows, Phas
             lower_rows_on_cpu(program_, id, range, addresses_, calls_, steps);
         }
         const double middle = static_cast<double>(range.first + range.last) / 2;
-        phase.pieces.push_back({steps, 0, -1, middle / static_cast<double>(rows)});
+        phase.pieces.push_back({steps, 0, -1, middle / static_cast<double>(rows), true});
     }
 }
 
@@ -191,6 +193,16 @@ void Cutter::finish(Phase phase) {
 }
 
 }  // namespace
+
+std::vector<NodeId> nodes_of(const Phase& phase) {
+    std::vector<NodeId> nodes;
+    for (const Piece& piece : phase.pieces) {
+        for (const Step& step : piece.steps) nodes.push_back(step.node);
+    }
+    std::sort(nodes.begin(), nodes.end());
+    nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+    return nodes;
+}
 
 void run_pieces(const void* phase, std::int64_t first, std::int64_t last) {
     const std::vector<Piece>& pieces = static_cast<const Phase*>(phase)->pieces;

@@ -18,12 +18,16 @@ struct Piece {
     // Which part of the phase's memory it touches, from 0 to 1. Pieces lie in this order, so that a
     // thread, which begins with its part of them, finds in its cache what it made a phase before.
     double place = 0.5;
+    bool rows = false;  // some rows of a chain
 };
 
 // What runs between two meetings of all threads.
 struct Phase {
     std::vector<Piece> pieces;
 };
+
+// The nodes that have work in a phase, ascending.
+std::vector<NodeId> nodes_of(const Phase& phase);
 
 // Computes pieces [first, last) of the Phase that is given: for the thread pool.
 void run_pieces(const void* phase, std::int64_t first, std::int64_t last);

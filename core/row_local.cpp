@@ -1,5 +1,8 @@
 #include "core/row_local.h"
 
+#include <algorithm>
+#include <numeric>
+
 namespace drydock {
 namespace {
 
@@ -19,6 +22,7 @@ bool is_row_local(const Program& program, const Node& node) {
         case Op::binary:
         case Op::where:
         case Op::gather_rows:
+        case Op::random:
         case Op::gaussian_log_prob:
         case Op::layer_norm:
         case Op::layer_norm_input_gradient:
@@ -54,6 +58,8 @@ std::int64_t rows_served(const Program& program, const Node& node, int i) {
     switch (node.op) {
         case Op::gather_rows:
             return served(i == 1);
+        case Op::random:
+            return 0;
         case Op::gaussian_log_prob:
             return served(i != 1);
         case Op::layer_norm:
@@ -68,6 +74,14 @@ std::int64_t rows_served(const Program& program, const Node& node, int i) {
         default:
             return 1;
     }
+}
+
+std::int64_t row_multiple(const Program& program, const Node& node) {
+    std::int64_t multiple = node.op == Op::random ? 4 : 1;  // kernels::RandomFill::begin
+    for (int i = 0; i < node.input_count; ++i) {
+        multiple = std::lcm(multiple, std::max<std::int64_t>(1, rows_served(program, node, i)));
+    }
+    return multiple;
 }
 
 bool rows_lie_in_root(const Program& program, ValueId id) {

@@ -15,6 +15,9 @@ struct RowRange {
 // other, in the bits that they have together; else 0.
 std::int64_t row_count(const Program& program, const Node& node);
 
+// Pieces of such a node begin at multiples of so many rows.
+std::int64_t row_multiple(const Program& program, const Node& node);
+
 // For such a node, how many rows of the outputs, in succession, depend on one row of input i; 0
 // where all depend on all of it.
 std::int64_t rows_served(const Program& program, const Node& node, int i);

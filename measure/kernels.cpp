@@ -29,7 +29,7 @@ std::vector<double> times_of(Executable& executable, NodeId node, std::int64_t r
     executable.start_profile(0);
     std::vector<double> seconds(static_cast<std::size_t>(replays), 0.0);
     for (std::size_t i = 0; i < calls.size(); ++i) {
-        if (calls[i].node != node) continue;
+        if (calls[i].index != node) continue;
         seconds[i / executable.steps(0).size()] +=
             1e-9 * static_cast<double>(calls[i].end_ns - calls[i].begin_ns);
     }
@@ -39,7 +39,7 @@ std::vector<double> times_of(Executable& executable, NodeId node, std::int64_t r
 KernelTime measure_case(const KernelCase& of, const Device& device, double seconds,
                         Limits& limits) {
     State state(device);
-    Executable executable(state);
+    Executable executable(state, {.passes = {.pack_weights = false}});
     executable.add(record(state, [&](Graph& g) { of.record(state, g); }));
     const Program& program = executable.program();
     const NodeId node = find_node(program, of.op, of.name);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 
 #include "base/error.h"
 #include "training/config.h"
@@ -19,30 +20,6 @@ double run_for(training::Session& session, std::int64_t updates) {
     const double begin = now_seconds();
     session.run(updates);
     return now_seconds() - begin;
-}
-
-// Per program and node, the times of its kernel calls in every replay.
-struct Replays {
-    std::vector<NodeId> order;
-    std::map<NodeId, std::vector<double>> seconds;
-    std::vector<double> whole;
-};
-
-// The calls of one replay; a node may have several.
-void add_replay(Replays& replays, const std::vector<Executable::ProfiledCall>& calls,
-                std::size_t begin, std::size_t end) {
-    std::map<NodeId, double> seconds;
-    for (std::size_t i = begin; i < end; ++i) {
-        const NodeId node = calls[i].node;
-        if (replays.seconds.find(node) == replays.seconds.end()) {
-            replays.order.push_back(node);
-            replays.seconds[node] = {};
-        }
-        seconds[node] += 1e-9 * static_cast<double>(calls[i].end_ns - calls[i].begin_ns);
-    }
-    for (const auto& [node, time] : seconds) replays.seconds[node].push_back(time);
-    replays.whole.push_back(1e-9 *
-                            static_cast<double>(calls[end - 1].end_ns - calls[begin].begin_ns));
 }
 
 }  // namespace
@@ -117,43 +94,82 @@ UpdateReport UpdateBench::run() {
     return report;
 }
 
-std::vector<ProgramTimes> UpdateBench::time_nodes() {
+// Of one program, the times of every node, or phase, in every replay.
+struct UpdateBench::Replays {
+    std::vector<std::int32_t> order;
+    std::map<std::int32_t, std::vector<double>> seconds;
+    std::vector<double> whole;
+
+    // The notes of one replay; a node may have several.
+    void add(std::span<const Executable::ProfiledCall> notes) {
+        std::map<std::int32_t, double> once;
+        for (const Executable::ProfiledCall& note : notes) {
+            if (!seconds.contains(note.index)) {
+                order.push_back(note.index);
+                seconds[note.index] = {};
+            }
+            once[note.index] += 1e-9 * static_cast<double>(note.end_ns - note.begin_ns);
+        }
+        for (const auto& [index, time] : once) seconds[index].push_back(time);
+        whole.push_back(1e-9 * static_cast<double>(notes.back().end_ns - notes.front().begin_ns));
+    }
+};
+
+// By program; each ran where the schedule has it in so many periods.
+std::vector<UpdateBench::Replays> UpdateBench::watch(Executable::Clock clock, std::int64_t periods,
+                                                     std::int64_t period) {
     Executable& updates = session_->updates();
-    const std::int64_t period = schedule_period(updates, session_->step());
-    std::vector<double> share(updates.count(), 0.0);
-    std::size_t calls = 0;
-    for (std::int64_t k = 0; k < period; ++k) {
-        const std::size_t program = updates.program_at(session_->step() + k);
-        share[program] += 1 / static_cast<double>(period);
-        calls += updates.steps(program).size();
-    }
-    const std::int64_t periods = std::max<std::int64_t>(1, options_.replays / period);
-    updates.start_profile(calls * static_cast<std::size_t>(periods));
-    std::vector<std::size_t> ran;
+    const auto notes_of = [&](std::size_t program) {
+        return clock == Executable::Clock::calls ? updates.steps(program).size()
+                                                 : updates.phases(program).size();
+    };
+    std::vector<std::size_t> programs;
+    std::size_t notes = 0;
     for (std::int64_t k = 0; k < periods * period; ++k) {
-        ran.push_back(updates.program_at(session_->step() + k));
+        programs.push_back(updates.program_at(session_->step() + k));
+        notes += notes_of(programs.back());
     }
+    updates.start_profile(notes, clock);
     session_->run(periods * period);
-    const std::vector<Executable::ProfiledCall> notes = updates.profile();
+    const std::vector<Executable::ProfiledCall> all = updates.profile();
     updates.start_profile(0);
 
     std::vector<Replays> replays(updates.count());
     std::size_t begin = 0;
-    for (const std::size_t program : ran) {
-        const std::size_t end = begin + updates.steps(program).size();
-        add_replay(replays[program], notes, begin, end);
-        begin = end;
+    for (const std::size_t program : programs) {
+        replays[program].add(std::span(all).subspan(begin, notes_of(program)));
+        begin += notes_of(program);
     }
+    return replays;
+}
+
+std::vector<ProgramTimes> UpdateBench::time_nodes() {
+    const Executable& updates = session_->updates();
+    const std::int64_t period = schedule_period(updates, session_->step());
+    const std::int64_t periods = std::max<std::int64_t>(1, options_.replays / period);
+    const auto by_phases = watch(Executable::Clock::phases, periods, period);
+    const auto by_nodes = watch(Executable::Clock::calls, periods, period);
     std::vector<ProgramTimes> times;
-    for (std::size_t p = 0; p < replays.size(); ++p) {
-        ProgramTimes& of = times.emplace_back();
-        of.share = share[p];
-        of.replays = static_cast<std::int64_t>(replays[p].whole.size());
-        if (of.replays > 0) of.seconds = summarize(replays[p].whole).median;
+    for (std::size_t p = 0; p < updates.count(); ++p) {
         const Program& program = updates.program(p);
-        for (const NodeId node : replays[p].order) {
-            of.nodes.push_back({node, summarize(replays[p].seconds[node]).median,
+        ProgramTimes& of = times.emplace_back();
+        of.replays = static_cast<std::int64_t>(by_nodes[p].whole.size());
+        of.share = static_cast<double>(of.replays) / static_cast<double>(periods * period);
+        if (of.replays == 0) continue;
+        of.seconds = summarize(by_phases[p].whole).median;
+        of.by_nodes = summarize(by_nodes[p].whole).median;
+        for (const NodeId node : by_nodes[p].order) {
+            of.nodes.push_back({node, summarize(by_nodes[p].seconds.at(node)).median,
                                 node_work(program, program.node(node))});
+        }
+        for (const std::int32_t phase : by_phases[p].order) {
+            PhaseTime& time = of.phases.emplace_back();
+            time.seconds = summarize(by_phases[p].seconds.at(phase)).median;
+            for (const NodeId node : nodes_of(updates.phases(p)[static_cast<std::size_t>(phase)])) {
+                const NodeWork work = node_work(program, program.node(node));
+                time.work.flop += is_product(program.node(node).op) ? work.flop : 0;
+                time.work.bytes += work.bytes;
+            }
         }
     }
     return times;

@@ -32,12 +32,20 @@ struct NodeTime {
     NodeWork work;
 };
 
+// A phase of an update: what runs between two meetings of the threads.
+struct PhaseTime {
+    double seconds;  // median over replays
+    NodeWork work;
+};
+
 // One program of the schedule.
 struct ProgramTimes {
-    double share;                 // of the updates that run it
-    std::int64_t replays = 0;     // that were timed
-    double seconds = 0;           // median of a replay, the gaps between nodes included
-    std::vector<NodeTime> nodes;  // in the order they ran
+    double share;                   // of the updates that run it
+    std::int64_t replays = 0;       // that were timed, and as many by phases
+    double seconds = 0;             // median of a replay by phases
+    double by_nodes = 0;            // with every node on its own
+    std::vector<NodeTime> nodes;    // in the order they ran
+    std::vector<PhaseTime> phases;  // of Executable::phases
 };
 
 struct UpdateReport {
@@ -60,10 +68,13 @@ class UpdateBench {
     // Runs the updates warm, then in rounds of the same number of updates; measures the limits
     // before and after.
     UpdateReport run();
-    // Times every node of `replays` updates of each program, after run().
+    // Times every phase of `replays` updates of each program and then every node, after run().
     std::vector<ProgramTimes> time_nodes();
 
   private:
+    struct Replays;
+    std::vector<Replays> watch(Executable::Clock clock, std::int64_t periods, std::int64_t period);
+
     UpdateOptions options_;
     std::unique_ptr<algorithms::Recipe> recipe_;
     std::string data_name_;

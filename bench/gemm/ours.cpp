@@ -11,7 +11,9 @@ namespace {
 class Ours final : public Contestant {
   public:
     Ours(Product product, const Operands& o, const std::string& isa)
-        : device_(Device::cpu(1, isa)), state_(device_), executable_(state_) {
+        : device_(Device::cpu(1, isa)),
+          state_(device_),
+          executable_(state_, {.passes = {.pack_weights = false}}) {
         ParameterGroup& layer = state_.add_group("layer");
         layer.add({"w", {o.size.O, o.size.I}, Initializer::zeros});
         layer.add({"b", {o.size.O}, Initializer::zeros});

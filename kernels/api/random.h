@@ -19,7 +19,8 @@ struct RandomFill {
     std::uint64_t stream;
     const Counters* counters;
     std::int64_t n;
-    void* out;  // (n)
+    void* out;               // (n): elements begin, begin + 1, ... of the stream
+    std::int64_t begin = 0;  // a multiple of four, the numbers of one block
 };
 
 }  // namespace drydock::kernels

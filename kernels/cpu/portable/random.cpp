@@ -10,18 +10,19 @@ namespace {
 
 Status check(const RandomFill& r) {
     const bool index = r.distribution == Distribution::row_index;
-    return valid((index ? r.dtype == DType::i64 : is_float(r.dtype)) && r.n >= 0);
+    return valid((index ? r.dtype == DType::i64 : is_float(r.dtype)) && r.n >= 0 &&
+                 r.begin >= 0 && r.begin % 4 == 0);
 }
 
 std::int64_t units(const RandomFill& r) { return ceil_div(r.n, kBlock); }
 
-// out[i] = draw(seed, stream, step, i)
+// out[i] = draw(seed, stream, step, begin + i)
 template <class T, class F>
 void fill(const RandomFill& r, Range range, F draw) {
     const std::uint64_t step = static_cast<std::uint64_t>(r.counters->step);
     T* out = static_cast<T*>(r.out);
     for (std::int64_t i = range.first; i < range.last; ++i) {
-        out[i] = draw(r.counters->seed, r.stream, step, static_cast<std::uint64_t>(i));
+        out[i] = draw(r.counters->seed, r.stream, step, static_cast<std::uint64_t>(r.begin + i));
     }
 }
 
@@ -31,7 +32,7 @@ void fill_uniform_f32(const RandomFill& r, Range range, float low, float width) 
     const auto step = static_cast<std::uint64_t>(r.counters->step);
     for (std::int64_t i = range.first; i < range.last; i += 4) {
         const PhiloxBlock block =
-            random_block(r.counters->seed, r.stream, step, static_cast<std::uint64_t>(i / 4));
+            random_block(r.counters->seed, r.stream, step, static_cast<std::uint64_t>((r.begin + i) / 4));
         const std::int64_t n = std::min<std::int64_t>(4, range.last - i);
         for (std::int64_t k = 0; k < n; ++k) {
             out[i + k] = low + width * uniform_f32_of(block.word[k]);

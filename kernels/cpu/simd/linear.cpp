@@ -198,7 +198,7 @@ int64_t weight_gradient_units(const LinearWeightGradient& a) {
         return quotient_up(a.O, few_outputs_rows(a)) * quotient_up(a.I, few_outputs_columns(a));
     }
     if (few_inputs(a)) return tall_units(a.I, a.O).count();
-    return wide_units(a.O, a.I).count();
+    return wide_units(a.O, a.I, a.N).count();
 }
 
 // For the transposed product.
@@ -279,7 +279,7 @@ void wide_weight_unit(const LinearWeightGradient& a, int64_t unit) {
     const Left dy = {static_cast<const float*>(a.dy), 1, a.lddy};
     const PackRows<kWideDepth> x = {static_cast<const float*>(a.x), a.ldx, a.N};
     const StoreWeightGradient store = {static_cast<float*>(a.dw), a.I};
-    const UnitRange range = wide_units(a.O, a.I).range(unit);
+    const UnitRange range = wide_units(a.O, a.I, a.N).range(unit);
     alignas(64) float sums[kWideRows + kLanes] = {};
     const bool bias = a.db != nullptr && range.column == 0;
     wide_unit(range, a.N, dy, x, BeforeWeightBlock{a, range, bias ? sums : nullptr}, store);

@@ -62,7 +62,7 @@ struct Units {
 
 // The largest unit of each kind of product, for the buffers' sizes.
 constexpr int64_t kTallRows = 264;  // one panel wide
-constexpr int64_t kWideRows = 264, kWideColumns = 64;
+constexpr int64_t kWideRows = 264, kWideColumns = 128;
 constexpr int64_t kWideDepth = 128;  // of a block
 
 // Units one panel wide. A panel is packed for every unit, so that units grow where there are still
@@ -74,14 +74,18 @@ DRYDOCK_INLINE Units tall_units(int64_t M, int64_t N) {
     return {M, N, enough ? kTallRows : kTallRows / 2, kPanel};
 }
 
-// Units of several panels, for long depths: a block of the left factor is read once for all of
-// them. As large as they may be while there are kWideUnits, and of like sizes.
-constexpr int64_t kWideUnits = 4;
+// Units of several panels, for long depths K: a block of the left factor is read once for all of
+// them. As large as they may be while there are enough of them, and of like sizes. Where the depth is
+// so long that the factors come from memory, fewer and larger ones read them less often.
+constexpr int64_t kLongDepth = 2048;
 
-DRYDOCK_INLINE Units wide_units(int64_t M, int64_t N) {
-    int64_t down = quotient_up(M, kWideRows), across = quotient_up(N, kWideColumns);
-    if (down * across < kWideUnits && N > 2 * kPanel) across *= 2;
-    if (down * across < kWideUnits) down = quotient_up(kWideUnits, across);
+DRYDOCK_INLINE Units wide_units(int64_t M, int64_t N, int64_t K) {
+    const bool from_memory = K >= kLongDepth;
+    const int64_t enough = from_memory ? 2 : 4;
+    int64_t down = quotient_up(M, kWideRows);
+    int64_t across = quotient_up(N, from_memory ? kWideColumns : kWideColumns / 2);
+    if (down * across < enough && N > 2 * kPanel) across *= 2;
+    if (down * across < enough) down = quotient_up(enough, across);
     return {M, N, quotient_up(quotient_up(M, down), kStrip) * kStrip,
             quotient_up(quotient_up(N, across), kPanel) * kPanel};
 }

@@ -43,7 +43,7 @@ DRYDOCK_INLINE Words random_words(uint32_t first, uint64_t step, PhiloxKey key) 
 
 Status check(const RandomFill& r) {
     const bool covered = r.dtype == DType::f32 && r.distribution == Distribution::uniform &&
-                         r.n <= kWords * kMostBlocks;
+                         r.begin + r.n <= kWords * kMostBlocks;
     return covered ? portable::random_fill().check(r) : Status::unsupported;
 }
 
@@ -57,7 +57,7 @@ void run(const RandomFill& r, int64_t first, int64_t last) {
     const int64_t end = last * kUnit < r.n ? last * kUnit : r.n;
     float* out = static_cast<float*>(r.out);
     for (int64_t i = first * kUnit; i < end; i += kStride) {
-        const Words words = random_words(static_cast<uint32_t>(i / kWords), step, key);
+        const Words words = random_words(static_cast<uint32_t>((r.begin + i) / kWords), step, key);
         F32 draws[kWords];
         for (int k = 0; k < kWords; ++k) {
             const F32 whole = simd::to_float(simd::shift_right(words.at[k], 8));
