@@ -208,8 +208,8 @@ void Executable::write_profile(const std::string& path) const {
     for (std::size_t i = 0; i < note_count_; ++i) {
         const Note& n = notes_[i];
         text += fmt::format(
-            "{}\n{{{},\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},\"dur\":{:.3f}}}", i ? "," : "",
-            note_name(n), static_cast<double>(n.begin_ns - notes_[0].begin_ns) * 1e-3,
+            "{}\n{{{},\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},\"dur\":{:.3f}}}",
+            i ? "," : "", note_name(n), static_cast<double>(n.begin_ns - notes_[0].begin_ns) * 1e-3,
             static_cast<double>(n.end_ns - n.begin_ns) * 1e-3);
     }
     text += "\n]}\n";

@@ -57,8 +57,8 @@ class Executable {
     std::vector<double> read(ValueId id, std::size_t index = 0) const;
 
     // From now on, notes when each kernel call ran, which then run one after the other; or, by
-    // phases, when each phase ran. write_profile then writes what was noted in Chrome's trace format,
-    // which Perfetto opens. At most `most` notes are kept; with 0, no more is noted.
+    // phases, when each phase ran. write_profile then writes what was noted in Chrome's trace
+    // format, which Perfetto opens. At most `most` notes are kept; with 0, no more is noted.
     enum class Clock { calls, phases };
     void start_profile(std::size_t most, Clock clock = Clock::calls);
     void write_profile(const std::string& path) const;

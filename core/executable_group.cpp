@@ -45,7 +45,8 @@ ExecutableGroup::ExecutableGroup(std::vector<Executable*> members) : members_(st
         for (const Executable* member : members_) {
             if (!same_phases(member->phases(p), first.phases(p))) {
                 throw Error(fmt::format(
-                    "[group] expected the same programs in every executable; program {} differs", p));
+                    "[group] expected the same programs in every executable; program {} differs",
+                    p));
             }
             for (std::size_t i = 0; i < phases.size(); ++i) {
                 phases[i].members.push_back(&member->phases(p)[i]);

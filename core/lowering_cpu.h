@@ -44,8 +44,8 @@ class CpuLowering {
         std::byte* data = addresses_[static_cast<std::size_t>(id)];
         if (!rows_ || served == 0) return data;
         const Value& v = program_.value(id);
-        return data + rows_->first / served * v.strides[0] *
-                          static_cast<std::int64_t>(size_of(v.dtype));
+        return data +
+               rows_->first / served * v.strides[0] * static_cast<std::int64_t>(size_of(v.dtype));
     }
     // Of the output, where it is computed by rows.
     std::int64_t first_element() const {

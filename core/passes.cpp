@@ -163,8 +163,8 @@ class WeightPacker {
         const ValueId weights = node.inputs[1];
         const Value& w = program_.value(weights);
         const std::int64_t rows = program_.value(node.inputs[0]).shape[0];
-        const bool bf16 = program_.precision == kernels::Precision::bf16 &&
-                          w.shape[0] > kernels::kNarrowOutputs;
+        const bool bf16 =
+            program_.precision == kernels::Precision::bf16 && w.shape[0] > kernels::kNarrowOutputs;
         if (w.storage != Storage::persistent || w.dtype != DType::f32 || bf16 ||
             node.attributes.packed ||
             !kernels::worth_packing(product, rows, w.shape[1], w.shape[0])) {

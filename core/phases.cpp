@@ -149,7 +149,7 @@ std::int64_t Cutter::rows_of_piece(const std::vector<NodeId>& chain, std::int64_
     const std::int64_t wanted =
         options_.rows > 0 ? options_.rows
         : packs ? std::clamp((rows + threads_ - 1) / threads_, kLeastPacking, kMostPacking)
-              : std::clamp(rows / (2 * threads_), kLeast, kMost);
+                : std::clamp(rows / (2 * threads_), kLeast, kMost);
     return (wanted + multiple - 1) / multiple * multiple;
 }
 
@@ -182,8 +182,8 @@ void Cutter::cut_units(const Step& step, Phase& phase) const {
     }
 }
 
-// Threads begin with equal parts of the pieces: what belongs to a thread's part comes in the order of
-// the nodes, which share their inputs.
+// Threads begin with equal parts of the pieces: what belongs to a thread's part comes in the order
+// of the nodes, which share their inputs.
 void Cutter::finish(Phase phase) {
     if (phase.pieces.empty()) return;
     const auto part = [&](const Piece& piece) { return static_cast<int>(piece.place * threads_); };

@@ -48,9 +48,9 @@ struct CutOptions {
     std::int64_t rows = 0;  // of a piece of a chain; 0: as many as suit the cache and the threads
 };
 
-// The phases that have work. Nodes with little of it are one piece together; chains are cut by rows,
-// for which more calls are bound and kept in `calls` and `kept`; all others by their kernels' units.
-// The number of threads decides how finely, which changes no bit of the result.
+// The phases that have work. Nodes with little of it are one piece together; chains are cut by
+// rows, for which more calls are bound and kept in `calls` and `kept`; all others by their kernels'
+// units. The number of threads decides how finely, which changes no bit of the result.
 std::vector<Phase> cut(const Lowered& lowered, int threads, const CutOptions& options,
                        CallStore& calls, std::deque<std::vector<Step>>& kept);
 

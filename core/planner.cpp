@@ -96,7 +96,8 @@ bool Planner::may_place(NodeId store, ValueId source, const Value& to) const {
         plan_.placed[index(source)] != kNone) {
         return false;
     }
-    const auto first = std::lower_bound(schedule_.phase.begin(), schedule_.phase.end(), phase(v.def));
+    const auto first =
+        std::lower_bound(schedule_.phase.begin(), schedule_.phase.end(), phase(v.def));
     const std::int32_t last = phase(last_use_[index(source)]);
     for (auto n = static_cast<NodeId>(first - schedule_.phase.begin());
          index(n) < program_.nodes.size() && phase(n) <= last; ++n) {
@@ -201,7 +202,8 @@ void Planner::retire(NodeId id) {
                                         [&](const Retired& r) { return r.block == block; });
         if (listed || !uses_by_rows(id, value) || !alone_at(value, id)) continue;
         const Value& v = program_.value(value);
-        retired_.push_back({block, id, v.shape.size() * static_cast<std::int64_t>(size_of(v.dtype))});
+        retired_.push_back(
+            {block, id, v.shape.size() * static_cast<std::int64_t>(size_of(v.dtype))});
     }
 }
 

@@ -23,9 +23,9 @@ struct Plan {
     std::int64_t bytes = 0;  // of the planned arena
 };
 
-// Liveness, in-place reuse, and first-fit offsets at multiples of kAlignment. Blocks that are in use
-// in one phase do not overlap. A value whose rows were last used by nodes of a chain leaves its block
-// to a later value of that chain with rows as long.
+// Liveness, in-place reuse, and first-fit offsets at multiples of kAlignment. Blocks that are in
+// use in one phase do not overlap. A value whose rows were last used by nodes of a chain leaves its
+// block to a later value of that chain with rows as long.
 Plan plan(const Program& program, const Schedule& schedule, const PlanOptions& options = {});
 
 }  // namespace drydock

@@ -100,8 +100,9 @@ bool rows_lie_in_root(const Program& program, ValueId id) {
 bool follows_by_rows(const Program& program, const Node& writer, const Node& reader, int i) {
     const std::int64_t rows = row_count(program, reader);
     const ValueId id = reader.inputs[static_cast<std::size_t>(i)];
-    return rows != 0 && rows == row_count(program, writer) && rows_served(program, reader, i) == 1 &&
-           program.value(id).shape[0] == rows && rows_lie_in_root(program, id);
+    return rows != 0 && rows == row_count(program, writer) &&
+           rows_served(program, reader, i) == 1 && program.value(id).shape[0] == rows &&
+           rows_lie_in_root(program, id);
 }
 
 Value rows_of(const Value& v, const RowRange& range, std::int64_t served) {

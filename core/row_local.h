@@ -22,7 +22,8 @@ std::int64_t row_multiple(const Program& program, const Node& node);
 // where all depend on all of it.
 std::int64_t rows_served(const Program& program, const Node& node, int i);
 
-// Whether rows [first, last) of value `id` lie in rows [first, last) of its root, which has as many.
+// Whether rows [first, last) of value `id` lie in rows [first, last) of its root, which has as
+// many.
 bool rows_lie_in_root(const Program& program, ValueId id);
 
 // Whether node `reader` can follow `writer`, which made the root of its input i, row by row.

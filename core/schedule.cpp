@@ -91,8 +91,7 @@ void Scheduler::place_early() {
         for (int i = 0; i < node(n).input_count; ++i) {
             const NodeId from = maker(node(n), i);
             if (from < 0) continue;
-            first = std::max(first, phase_[index(from)] +
-                                        distance(node(index(from)), node(n), i));
+            first = std::max(first, phase_[index(from)] + distance(node(index(from)), node(n), i));
         }
         phase_[n] = first;
         if (node(n).op == Op::adam_step) part = first;

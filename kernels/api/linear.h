@@ -55,9 +55,9 @@ struct LinearInputGradient {
     const void* packed = nullptr;  // what PackWeights made of w for this product, or null
 };
 
-// Weights in the order in which a product reads them, made once for all that read the same ones. The
-// order is the implementation's own: only kernels of the same table read it. With it a product has
-// the bits that it has without.
+// Weights in the order in which a product reads them, made once for all that read the same ones.
+// The order is the implementation's own: only kernels of the same table read it. With it a product
+// has the bits that it has without.
 enum class PackedFor : std::uint8_t { forward, input_gradient };
 
 struct PackWeights {

@@ -88,8 +88,8 @@ std::string conflict_in_phases(const Executable& executable, std::size_t index) 
             }
             for (const Access& x : reader.accesses(program.node(a))) {
                 for (const Access& y : reader.accesses(program.node(b))) {
-                    const bool rows = schedule.chained(a, b) && x.row > 0 && x.row == y.row &&
-                                      x.base == y.base;
+                    const bool rows =
+                        schedule.chained(a, b) && x.row > 0 && x.row == y.row && x.base == y.base;
                     if (meet(x, y) && !rows) {
                         return fmt::format("nodes {} and {}: {}; {}", a, b,
                                            program.describe(program.node(a)),

@@ -127,8 +127,10 @@ TEST_CASE("random programs: blocks in use never overlap, replay equals eager, pa
         if (used.differentiable) g.gradients(weighted_sum(g, s, y), s.inputs);
         g.keep(y);
         const Program program = g.finish();
-        for (const bool in_place : {false, true}) check_no_overlap(plan(program, in_order(program), {in_place, true}));
-        CHECK(plan(program, in_order(program)).blocks.size() <= plan(program, in_order(program), {false, false}).blocks.size());
+        for (const bool in_place : {false, true})
+            check_no_overlap(plan(program, in_order(program), {in_place, true}));
+        CHECK(plan(program, in_order(program)).blocks.size() <=
+              plan(program, in_order(program), {false, false}).blocks.size());
     }
 }
 

@@ -319,8 +319,7 @@ struct Wide {
         group.add({"1", {40, 40}, Initializer::pytorch_default});
         group.add({"2", {13, 40}, Initializer::pytorch_default});
         group.initialize(5);
-        x = state.add_column("x", {1030, 20},
-                             std::span<const double>(draw({1030, 20}, -1, 1, 1)));
+        x = state.add_column("x", {1030, 20}, std::span<const double>(draw({1030, 20}, -1, 1, 1)));
     }
     void update(Graph& g) {
         Tensor h = linear(g.buffer(x), g.parameter(group, 0), {}, Activation::relu);

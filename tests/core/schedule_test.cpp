@@ -35,8 +35,8 @@ std::int32_t phase_of(const Program& p, const Schedule& s, Op op, int which = 0)
 }
 
 TEST_CASE("every op computes some rows in the bits of all, on every instruction set") {
-    for (const kernels::Isa isa : {kernels::Isa::portable, kernels::Isa::avx2, kernels::Isa::avx512,
-                                   kernels::Isa::neon}) {
+    for (const kernels::Isa isa :
+         {kernels::Isa::portable, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::neon}) {
         if (!kernels::has_isa(isa)) continue;
         const Device device = Device::cpu(2, kernels::name_of(isa));
         for (const OpCase& c : op_cases()) {
@@ -101,7 +101,9 @@ TEST_CASE("what does not depend on each other runs at once, rows follow each oth
     const BufferId data = s.add_buffer("data", DType::f32, {64, 16});
     Program p = record(s, [&](Graph& g) {
         const Tensor x = g.buffer(data);
-        const auto twice = [&](Tensor w) { return linear(linear(x, w, {}, Activation::relu), w, {}); };
+        const auto twice = [&](Tensor w) {
+            return linear(linear(x, w, {}, Activation::relu), w, {});
+        };
         const Tensor y = twice(g.parameter(group, 0)) + twice(g.parameter(group, 1));
         g.metric("m", sum(y));
     });

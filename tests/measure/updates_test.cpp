@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "measure/synthetic.h"
+#include "tests/core/phase_check.h"
 
 namespace drydock::measure {
 namespace {
@@ -41,6 +42,8 @@ TEST_CASE("the updates of every algorithm can be measured, node by node") {
             if (programs[p].share == 0) continue;
             CHECK(programs[p].replays > 0);
             CHECK(!programs[p].nodes.empty());
+            CHECK(programs[p].phases.size() == bench.session().updates().phases(p).size());
+            CHECK(test::conflict_in_phases(bench.session().updates(), p) == "");
             double products = 0, of_nodes = 0;
             for (const NodeTime& node : programs[p].nodes) {
                 of_nodes += node.seconds;

@@ -10,8 +10,8 @@ namespace {
 
 Status check(const RandomFill& r) {
     const bool index = r.distribution == Distribution::row_index;
-    return valid((index ? r.dtype == DType::i64 : is_float(r.dtype)) && r.n >= 0 &&
-                 r.begin >= 0 && r.begin % 4 == 0);
+    return valid((index ? r.dtype == DType::i64 : is_float(r.dtype)) && r.n >= 0 && r.begin >= 0 &&
+                 r.begin % 4 == 0);
 }
 
 std::int64_t units(const RandomFill& r) { return ceil_div(r.n, kBlock); }
@@ -31,8 +31,8 @@ void fill_uniform_f32(const RandomFill& r, Range range, float low, float width) 
     float* out = static_cast<float*>(r.out);
     const auto step = static_cast<std::uint64_t>(r.counters->step);
     for (std::int64_t i = range.first; i < range.last; i += 4) {
-        const PhiloxBlock block =
-            random_block(r.counters->seed, r.stream, step, static_cast<std::uint64_t>((r.begin + i) / 4));
+        const PhiloxBlock block = random_block(r.counters->seed, r.stream, step,
+                                               static_cast<std::uint64_t>((r.begin + i) / 4));
         const std::int64_t n = std::min<std::int64_t>(4, range.last - i);
         for (std::int64_t k = 0; k < n; ++k) {
             out[i + k] = low + width * uniform_f32_of(block.word[k]);

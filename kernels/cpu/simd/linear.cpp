@@ -303,9 +303,7 @@ void run_weight_gradient(const LinearWeightGradient& a, int64_t first, int64_t l
 
 Status check_pack(const PackWeights& p) {
     const bool layer = p.I >= 1 && p.O >= 1;
-    return p.dtype != DType::f32 ? Status::unsupported
-           : layer               ? Status::ok
-                                 : Status::bad_argument;
+    return p.dtype != DType::f32 ? Status::unsupported : layer ? Status::ok : Status::bad_argument;
 }
 
 constexpr int64_t kPackColumns = 64;  // of a unit
@@ -337,9 +335,7 @@ void run_pack(const PackWeights& p, int64_t first, int64_t last) {
 
 CpuKernel<PackWeights> pack_weights() { return {check_pack, pack_units, run_pack}; }
 
-CpuKernel<LinearForward> linear_forward() {
-    return {check_forward, forward_units, run_forward};
-}
+CpuKernel<LinearForward> linear_forward() { return {check_forward, forward_units, run_forward}; }
 
 CpuKernel<LinearInputGradient> linear_input_gradient() {
     return {check_input_gradient, input_gradient_units, run_input_gradient};

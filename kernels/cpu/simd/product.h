@@ -75,8 +75,8 @@ DRYDOCK_INLINE Units tall_units(int64_t M, int64_t N) {
 }
 
 // Units of several panels, for long depths K: a block of the left factor is read once for all of
-// them. As large as they may be while there are enough of them, and of like sizes. Where the depth is
-// so long that the factors come from memory, fewer and larger ones read them less often.
+// them. As large as they may be while there are enough of them, and of like sizes. Where the depth
+// is so long that the factors come from memory, fewer and larger ones read them less often.
 constexpr int64_t kLongDepth = 2048;
 
 DRYDOCK_INLINE Units wide_units(int64_t M, int64_t N, int64_t K) {
