@@ -130,6 +130,10 @@ int fuse_adam_polyak(Program& program) {
 
 namespace {
 
+// Every piece of a product's rows packs the weights. That is often where there are many rows, or
+// where many threads share few.
+constexpr std::int64_t kManyRows = 1024, kFewRows = 128;
+
 // Adds to a program the packed weights that its products read.
 class WeightPacker {
   public:
@@ -163,11 +167,12 @@ class WeightPacker {
         const ValueId weights = node.inputs[1];
         const Value& w = program_.value(weights);
         const std::int64_t rows = program_.value(node.inputs[0]).shape[0];
+        const int threads = program_.state->device().pool().threads();
+        const bool often = rows >= kManyRows || (threads > 1 && rows < kFewRows * threads);
         const bool bf16 =
             program_.precision == kernels::Precision::bf16 && w.shape[0] > kernels::kNarrowOutputs;
-        if (w.storage != Storage::persistent || w.dtype != DType::f32 || bf16 ||
-            node.attributes.packed ||
-            !kernels::worth_packing(product, rows, w.shape[1], w.shape[0])) {
+        if (w.storage != Storage::persistent || w.dtype != DType::f32 || bf16 || !often ||
+            node.attributes.packed || !kernels::worth_packing(product, w.shape[1], w.shape[0])) {
             return;
         }
         node.inputs[static_cast<std::size_t>(node.input_count++)] = packed(weights, product);

@@ -29,7 +29,7 @@ int fuse_activation_gradient(Program& program);
 int fuse_adam_polyak(Program& program);
 
 // Packs the weights of linear layers once for all products that read them until they are written
-// again, where it pays (kernels::worth_packing). In f32. Bit-exact.
+// again, where they would be packed often. In f32. Bit-exact.
 int pack_weights(Program& program);
 
 void apply(const Passes& passes, Program& program);

@@ -75,10 +75,10 @@ constexpr std::int64_t packed_weights_size(PackedFor product, std::int64_t I, st
     return (columns + 63) / 64 * 64 * ((depth + 15) / 16 * 16);
 }
 
-// Where packing pays: with rows enough, and neither so few outputs nor so short a depth that the
-// product goes another way.
-constexpr bool worth_packing(PackedFor product, std::int64_t N, std::int64_t I, std::int64_t O) {
-    return N >= 1024 && O > 12 && (product == PackedFor::input_gradient || I > 12);
+// Whether the product reads packed weights: not with so few outputs or so short a depth that it
+// goes another way.
+constexpr bool worth_packing(PackedFor product, std::int64_t I, std::int64_t O) {
+    return O > 12 && (product == PackedFor::input_gradient || I > 12);
 }
 
 // dw = dy^T x, db = sum over rows of dy.
