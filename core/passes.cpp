@@ -140,7 +140,8 @@ class WeightPacker {
     explicit WeightPacker(Program& program) : program_(program) {}
 
     int run() {
-        std::vector<Node> nodes = std::move(program_.nodes);
+        std::vector<Node> nodes;
+        nodes.swap(program_.nodes);
         std::vector<NodeId> moved;
         for (Node& node : nodes) {
             if (node.op == Op::linear) use(node, kernels::PackedFor::forward);
