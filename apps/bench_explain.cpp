@@ -127,13 +127,12 @@ Json print_phases(const Executable& updates, std::size_t p, const ProgramTimes& 
         const measure::PhaseTime& time = times.phases[i];
         const Phase& phase = updates.phases(p)[i];
         const std::vector<NodeId> nodes = nodes_of(phase);
-        const double share = time.work.flop / time.seconds / limits.fma_peak();
+        const double share = time.flop / time.seconds / limits.fma_peak();
         table.add({std::to_string(i), microseconds(time.seconds),
-                   fmt::format("{:.2f}", 1e-6 * time.work.flop),
-                   time.work.flop > 0 ? percent(share) : "", cut_of(phase),
-                   ops_of(updates.program(p), nodes)});
+                   fmt::format("{:.2f}", 1e-6 * time.flop), time.flop > 0 ? percent(share) : "",
+                   cut_of(phase), ops_of(updates.program(p), nodes)});
         phases.push_back({{"seconds", time.seconds},
-                          {"flop", time.work.flop},
+                          {"flop", time.flop},
                           {"pieces", phase.pieces.size()},
                           {"nodes", nodes}});
     }

@@ -115,18 +115,17 @@ void Executable::run(std::int64_t n) {
 }
 
 void Executable::replay(const Entry& entry) {
-    ThreadPool& pool = state_.device().pool();
-    for (const Phase& phase : entry.phases) {
-        pool.run(static_cast<std::int64_t>(phase.pieces.size()), run_pieces, &phase);
-    }
+    for (const Phase& phase : entry.phases) run_phase(phase);
+}
+
+void Executable::run_phase(const Phase& phase) {
+    state_.device().pool().run(static_cast<std::int64_t>(phase.pieces.size()), run_pieces, &phase);
 }
 
 void Executable::replay_phases_watched(const Entry& entry) {
-    ThreadPool& pool = state_.device().pool();
     for (std::size_t i = 0; i < entry.phases.size(); ++i) {
         const std::int64_t begin = now_ns();
-        pool.run(static_cast<std::int64_t>(entry.phases[i].pieces.size()), run_pieces,
-                 &entry.phases[i]);
+        run_phase(entry.phases[i]);
         if (note_count_ < notes_.size()) {
             notes_[note_count_++] = {&entry, static_cast<std::int32_t>(i), begin, now_ns()};
         }

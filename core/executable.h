@@ -90,6 +90,7 @@ class Executable {
 
     void resolve_addresses(Entry& entry);
     void replay(const Entry& entry);
+    void run_phase(const Phase& phase);
     void replay_phases_watched(const Entry& entry);
     void replay_calls_watched(const Entry& entry);
     std::string note_name(const Note& note) const;

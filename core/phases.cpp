@@ -41,6 +41,14 @@ double work(const Program& program, const Node& node) {
     }
 }
 
+bool packs_weights(const Program& program, const Node& node) {
+    const bool forward = node.op == Op::linear;
+    if ((!forward && node.op != Op::linear_input_gradient) || node.attributes.packed) return false;
+    const Shape& w = program.value(node.inputs[1]).shape;
+    return kernels::worth_packing(
+        forward ? kernels::PackedFor::forward : kernels::PackedFor::input_gradient, w[1], w[0]);
+}
+
 class Cutter {
   public:
     Cutter(const Lowered& lowered, int threads, const CutOptions& options, CallStore& calls,
@@ -134,8 +142,9 @@ void Cutter::cut_phase(NodeId first, NodeId last) {
                          [&](NodeId id) { return call < steps(id).size(); }));
 }
 
-// Few rows keep what they make in the cache; but a product whose weights are not packed packs them
-// again for every piece, so that there a piece is a thread's share, if that is not too large.
+// Few rows keep what they make in the cache; but a product that reads packed weights and is not
+// given any packs them for every piece, so that there a piece is a thread's share, if that is not
+// too large.
 std::int64_t Cutter::rows_of_piece(const std::vector<NodeId>& chain, std::int64_t rows) const {
     constexpr std::int64_t kLeast = 32, kMost = 128, kLeastPacking = 64, kMostPacking = 264;
     std::int64_t multiple = 1;
@@ -143,8 +152,7 @@ std::int64_t Cutter::rows_of_piece(const std::vector<NodeId>& chain, std::int64_
     for (const NodeId id : chain) {
         const Node& node = program_.node(id);
         multiple = std::lcm(multiple, row_multiple(program_, node));
-        const bool product = node.op == Op::linear || node.op == Op::linear_input_gradient;
-        packs = packs || (product && !node.attributes.packed);
+        packs = packs || packs_weights(program_, node);
     }
     const std::int64_t wanted =
         options_.rows > 0 ? options_.rows

@@ -11,6 +11,10 @@ namespace {
 
 constexpr NodeId kEnd = std::numeric_limits<NodeId>::max();
 
+std::int64_t bytes_of(const Value& v) {
+    return v.shape.size() * static_cast<std::int64_t>(size_of(v.dtype));
+}
+
 class Planner {
   public:
     Planner(const Program& program, const Schedule& schedule, const PlanOptions& options)
@@ -201,9 +205,7 @@ void Planner::retire(NodeId id) {
         const bool listed = std::any_of(retired_.begin(), retired_.end(),
                                         [&](const Retired& r) { return r.block == block; });
         if (listed || !uses_by_rows(id, value) || !alone_at(value, id)) continue;
-        const Value& v = program_.value(value);
-        retired_.push_back(
-            {block, id, v.shape.size() * static_cast<std::int64_t>(size_of(v.dtype))});
+        retired_.push_back({block, id, bytes_of(program_.value(value))});
     }
 }
 
@@ -215,7 +217,7 @@ void Planner::make_blocks() {
             const ValueId value = node.outputs[index(i)];
             const Value& v = program_.value(value);
             if (v.storage != Storage::planned || plan_.placed[index(value)] != kNone) continue;
-            const auto bytes = v.shape.size() * static_cast<std::int64_t>(size_of(v.dtype));
+            const std::int64_t bytes = bytes_of(v);
             std::int32_t reused =
                 options_.in_place && node.output_count == 1 ? reusable_block(id, value) : -1;
             if (reused < 0 && options_.in_place) reused = block_of_chain(id, bytes);

@@ -34,8 +34,8 @@ struct NodeTime {
 
 // A phase of an update: what runs between two meetings of the threads.
 struct PhaseTime {
-    double seconds;  // median over replays
-    NodeWork work;
+    double seconds;   // median over replays
+    double flop = 0;  // of its products
 };
 
 // One program of the schedule.

@@ -265,30 +265,29 @@ TEST_CASE("the forward pass does not depend on where its operands lie") {
     });
 }
 
+template <class Case, class Args>
+void check_packed(const CpuTable& table, const CpuKernel<Args>& kernel, PackedFor product,
+                  const Layer& l, Guarded<float> Case::*written) {
+    Case plain(l, any_activation(l)), packs(l, any_activation(l));
+    Guarded<float> packed(packed_weights_size(product, l.I, l.O));
+    run_both_ways(table.pack_weights,
+                  {DType::f32, product, l.I, l.O, plain.w.data(), packed.data()}, packed);
+    packs.args.packed = packed.data();
+    run_both_ways(kernel, plain.args, plain.*written);
+    run_both_ways(kernel, packs.args, packs.*written);
+    CHECK(same_bits(plain.*written, packs.*written));
+}
+
 TEST_CASE("products of packed weights have the bits of those that pack for themselves") {
     for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
         if (!has_isa(isa)) continue;
         const CpuTable& table = cpu_table(isa);
         for (const Layer& l : layers()) {
             INFO(name_of(isa), " N ", l.N, " I ", l.I, " O ", l.O, " pad ", l.pad);
-            const auto pack = [&](PackedFor product, const Guarded<float>& w) {
-                Guarded<float> packed(packed_weights_size(product, l.I, l.O));
-                run_both_ways(table.pack_weights,
-                              {DType::f32, product, l.I, l.O, w.data(), packed.data()}, packed);
-                return packed;
-            };
-            ForwardCase<float> y(l, any_activation(l)), y_packed(l, any_activation(l));
-            const Guarded<float> forward = pack(PackedFor::forward, y.w);
-            y_packed.args.packed = forward.data();
-            run_both_ways(table.linear_forward, y.args, y.y);
-            run_both_ways(table.linear_forward, y_packed.args, y_packed.y);
-            CHECK(same_bits(y.y, y_packed.y));
-            InputGradientCase<float> x(l, any_activation(l)), x_packed(l, any_activation(l));
-            const Guarded<float> gradient = pack(PackedFor::input_gradient, x.w);
-            x_packed.args.packed = gradient.data();
-            run_both_ways(table.linear_input_gradient, x.args, x.dx);
-            run_both_ways(table.linear_input_gradient, x_packed.args, x_packed.dx);
-            CHECK(same_bits(x.dx, x_packed.dx));
+            check_packed(table, table.linear_forward, PackedFor::forward, l,
+                         &ForwardCase<float>::y);
+            check_packed(table, table.linear_input_gradient, PackedFor::input_gradient, l,
+                         &InputGradientCase<float>::dx);
         }
     }
 }
