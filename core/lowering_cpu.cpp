@@ -145,6 +145,7 @@ void CpuLowering::products() {
                 args.repeat = args.N / in(residual).shape[0];
             }
             args.packed = packed;
+            if (node_.output_count == 2) args.slope = out_data(1);
             emit_layer(&CpuTable::linear_forward, &CpuTable::linear_forward_bf16, args);
             break;
         }

@@ -45,9 +45,20 @@ NodeId only_user(const Program& program, ValueId id) {
     return user;
 }
 
-kernels::Activation activation_of(kernels::Binary gradient) {
-    if (gradient == kernels::Binary::relu_gradient) return kernels::Activation::relu;
-    if (gradient == kernels::Binary::tanh_gradient) return kernels::Activation::tanh;
+// Whether a value is the slope that a layer with gelu stores.
+bool is_slope(const Program& program, ValueId id) {
+    const NodeId def = program.value(id).def;
+    return def >= 0 && program.node(def).op == Op::linear && program.node(def).outputs[0] != id;
+}
+
+// Of the layer below, where a binary node multiplies a gradient by its activation's derivative.
+kernels::Activation activation_below(const Program& program, const Node& node) {
+    const auto binary = static_cast<kernels::Binary>(node.attributes.kind);
+    if (binary == kernels::Binary::relu_gradient) return kernels::Activation::relu;
+    if (binary == kernels::Binary::tanh_gradient) return kernels::Activation::tanh;
+    if (binary == kernels::Binary::mul && is_slope(program, node.inputs[1])) {
+        return kernels::Activation::gelu;
+    }
     return kernels::Activation::none;
 }
 
@@ -85,7 +96,7 @@ int fuse_activation_gradient(Program& program) {
         if (user < 0) continue;
         const Node& next = program.node(user);
         if (next.op != Op::binary || next.inputs[0] != dx || next.inputs[1] == dx) continue;
-        const auto below = activation_of(static_cast<kernels::Binary>(next.attributes.kind));
+        const auto below = activation_below(program, next);
         const Value& y = program.value(next.inputs[1]);
         if (below == kernels::Activation::none || !is_contiguous(y.shape, y.strides)) continue;
         node.attributes.kind = static_cast<std::uint8_t>(below);

@@ -20,8 +20,8 @@ struct Passes {
 int remove_dead(Program& program);
 
 // Lets linear_input_gradient apply the derivative of the activation below in its epilogue, where
-// the next use of its output is that product alone. Bit-exact for relu; for tanh within the
-// rounding of one product.
+// the next use of its output is that product alone. Bit-exact for relu and gelu; for tanh within
+// the rounding of one product.
 int fuse_activation_gradient(Program& program);
 
 // Lets adam_step also average into the target, where nothing touches the target between the step

@@ -60,13 +60,12 @@ Tensor CausalSelfAttention::operator()(Tensor x, Tensor mask, const Queries& que
 TransformerBlock::TransformerBlock(ParameterGroup& group, const std::string& name,
                                    const TransformerBlockSpec& spec)
     : name_(name),
-      gelu_(checked(name, spec).gelu),
-      residual_dropout_(spec.residual_dropout),
+      residual_dropout_(checked(name, spec).residual_dropout),
       norm1_(group, name + ".norm1", spec.width, spec.epsilon),
       attention_(group, name + ".attention", spec),
       norm2_(group, name + ".norm2", spec.width, spec.epsilon),
       mlp0_(group, name + ".mlp.0",
-            layer(spec, spec.width, spec.hidden, spec.gelu ? Activation::none : Activation::relu)),
+            layer(spec, spec.width, spec.hidden, spec.gelu ? Activation::gelu : Activation::relu)),
       mlp1_(group, name + ".mlp.1", layer(spec, spec.hidden, spec.width)) {}
 
 Tensor TransformerBlock::operator()(Tensor x, Tensor mask, const Queries& queries,
@@ -75,8 +74,7 @@ Tensor TransformerBlock::operator()(Tensor x, Tensor mask, const Queries& querie
     const Tensor attended = attention_(norm1_(x), mask, queries, train);
     const Tensor y = every_row(x, queries.first, queries.stride) +
                      dropout(attended, rate, name_ + ".residual.dropout");
-    const Tensor hidden = mlp0_(norm2_(y));
-    return y + dropout(mlp1_(gelu_ ? gelu(hidden) : hidden), rate, name_ + ".mlp.dropout");
+    return y + dropout(mlp1_(mlp0_(norm2_(y))), rate, name_ + ".mlp.dropout");
 }
 
 }  // namespace drydock::nn

@@ -67,7 +67,6 @@ class TransformerBlock {
 
   private:
     std::string name_;
-    bool gelu_;
     double residual_dropout_;
     LayerNorm norm1_;
     CausalSelfAttention attention_;

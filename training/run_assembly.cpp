@@ -91,6 +91,7 @@ void write_config(RunParts& parts) {
 void load_data(RunParts& parts, const Notice& notice, const RunParts* sibling) {
     if (sibling) {
         parts.data = sibling->data;  // whose columns are with its session
+        parts.recipe->common().action_count = sibling->recipe->common().action_count;
         return;
     }
     parts.data = load_training_data(parts.options.dataset, *parts.recipe,

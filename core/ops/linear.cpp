@@ -19,9 +19,13 @@ Tensor rows(Tensor x) {
     return unit && (x.shape()[0] == 1 || strides[0] >= x.shape()[1]) ? x : contiguous(x);
 }
 
-// The cotangent before an activation with output y.
-Tensor before_activation(Tensor g, Tensor y, Activation activation) {
+// The cotangent before the activation of a layer.
+Tensor before_activation(AdjointCall& call) {
+    const auto activation = static_cast<Activation>(call.attributes().kind);
+    const Tensor g = call.cotangent();
     if (activation == Activation::none) return g;
+    if (activation == Activation::gelu) return g * call.output(1);
+    const Tensor y = call.output();
     Attributes attributes;
     attributes.kind =
         static_cast<std::uint8_t>(activation == Activation::relu ? kernels::Binary::relu_gradient
@@ -39,6 +43,8 @@ Tensor activate(Tensor x, Activation activation) {
             return relu(x);
         case Activation::tanh:
             return tanh(x);
+        case Activation::gelu:
+            return gelu(x);
     }
     return x;
 }
@@ -101,15 +107,16 @@ Tensor linear_with_residual(Tensor x, Tensor w, Tensor bias, Tensor residual,
     std::vector<Tensor> inputs{rows(x), contiguous(w)};
     if (bias) inputs.push_back(contiguous(bias));
     if (residual) inputs.push_back(contiguous(residual));
-    return graph.append_one(
-        {Op::linear, inputs, {{x.shape()[0], w.shape()[0]}}, attributes, x.dtype()});
+    const Shape shape{x.shape()[0], w.shape()[0]};
+    std::vector<Shape> shapes{shape};
+    if (activation == Activation::gelu) shapes.push_back(shape);
+    return graph.append({Op::linear, inputs, shapes, attributes, x.dtype()})[0];
 }
 
 void linear_adjoint(AdjointCall& call) {
     Graph& graph = call.graph();
     const Tensor x = call.input(0), w = call.input(1);
-    const Tensor dz = rows(before_activation(call.cotangent(), call.output(),
-                                             static_cast<Activation>(call.attributes().kind)));
+    const Tensor dz = rows(before_activation(call));
     if (call.wants(0)) {
         call.set(
             0, graph.append_one({Op::linear_input_gradient, {dz, w}, {x.shape()}, {}, x.dtype()}));

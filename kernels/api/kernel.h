@@ -24,8 +24,9 @@ enum class Status : std::uint8_t {
 };
 
 // Activation functions that fused kernels know. Derivatives are taken from the output y:
-// relu' = (y > 0), tanh' = 1 - y^2.
-enum class Activation : std::uint8_t { none, relu, tanh };
+// relu' = (y > 0), tanh' = 1 - y^2. That of gelu, x (1 + erf(x / sqrt 2)) / 2, is no function of
+// its output: the forward pass stores the derivative beside it.
+enum class Activation : std::uint8_t { none, relu, tanh, gelu };
 
 template <class Args>
 struct CpuKernel {

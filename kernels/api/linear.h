@@ -31,6 +31,7 @@ struct LinearForward {
     const void* residual = nullptr;  // (N / repeat, O), contiguous, or null
     std::int64_t repeat = 1;         // a divisor of N; N * repeat below 2^32
     const void* packed = nullptr;    // what PackWeights made of w for this product, or null
+    void* slope = nullptr;  // (N, O), contiguous: with gelu its derivative, or null to drop it
 };
 
 // The bound lets a kernel divide a row by `repeat` with one multiplication.
@@ -39,8 +40,9 @@ constexpr bool valid_repeat(const LinearForward& a) {
 }
 
 // dx = dy w. With activation_below other than none, dx is also multiplied by that activation's
-// derivative, taken from y_below, the output of the layer below: dx is then the gradient before the
-// activation. `dx` may not alias `dy`; it may alias `y_below`.
+// derivative, taken from y_below, the output of the layer below (of gelu, the slope that its
+// forward pass stored): dx is then the gradient before the activation. `dx` may not alias `dy`; it
+// may alias `y_below`.
 struct LinearInputGradient {
     DType dtype;
     Activation activation_below;

@@ -86,21 +86,31 @@ __device__ __forceinline__ void finish_tile(const Sums& sums, int rows, int colu
     }
 }
 
+__device__ __forceinline__ float normal_below(float x) {
+    return 0.5f + 0.5f * erff(0.707106781f * x);
+}
+
+__device__ __forceinline__ float gelu_derivative(float x) {
+    return normal_below(x) + x * 0.398942280f * expf(-0.5f * x * x);
+}
+
 __device__ __forceinline__ float activate(Activation activation, float x) {
     if (activation == Activation::relu) return x < 0.0f ? 0.0f : x;  // NaN stays NaN
     if (activation == Activation::tanh) return tanhf(x);
+    if (activation == Activation::gelu) return x * normal_below(x);
     return x;
 }
 
 __device__ __forceinline__ float derivative(Activation activation, float y) {
     if (activation == Activation::relu) return y > 0.0f ? 1.0f : 0.0f;
     if (activation == Activation::tanh) return 1.0f - y * y;
+    if (activation == Activation::gelu) return y;
     return 1.0f;
 }
 
 __global__ void __launch_bounds__(kThreads)
     forward_kernel(Matrix x, Matrix w, const float* bias, Activation activation, float* y,
-                   std::int64_t ldy) {
+                   std::int64_t ldy, float* slope) {
     SIMT_SHARED(float, x_tile, [kTile][kPitch]);
     SIMT_SHARED(float, w_tile, [kTile][kPitch]);
     Sums sums = {};
@@ -112,7 +122,9 @@ __global__ void __launch_bounds__(kThreads)
         __syncthreads();
     }
     finish_tile(sums, x.extent, w.extent, [&](int n, int o, float sum) {
-        y[n * ldy + o] = activate(activation, bias ? sum + bias[o] : sum);
+        const float before = bias ? sum + bias[o] : sum;
+        y[n * ldy + o] = activate(activation, before);
+        if (slope) slope[n * static_cast<std::int64_t>(w.extent) + o] = gelu_derivative(before);
     });
 }
 
@@ -190,10 +202,11 @@ Status linear_forward(const LinearForward& a, cudaStream_t stream) {
     if (a.precision != Precision::full || a.residual != nullptr) return Status::unsupported;
     if (const Status s = check_sizes(a.dtype, a.N, a.I, a.O); s != Status::ok) return s;
     if (a.N == 0 || a.O == 0) return Status::ok;
-    return status_of(simt::launch(forward_kernel, tiles(a.N, a.O), dim3(kThreads), 0, stream,
-                                  matrix(a.x, a.ldx, a.N, a.I), matrix(a.w, a.I, a.O, a.I),
-                                  static_cast<const float*>(a.bias), a.activation,
-                                  static_cast<float*>(a.y), a.ldy));
+    return status_of(simt::launch(
+        forward_kernel, tiles(a.N, a.O), dim3(kThreads), 0, stream, matrix(a.x, a.ldx, a.N, a.I),
+        matrix(a.w, a.I, a.O, a.I), static_cast<const float*>(a.bias), a.activation,
+        static_cast<float*>(a.y), a.ldy,
+        a.activation == Activation::gelu ? static_cast<float*>(a.slope) : nullptr));
 }
 
 Status linear_input_gradient(const LinearInputGradient& a, cudaStream_t stream) {

@@ -106,6 +106,7 @@ OpCase product(const char* name, bool ta, bool tb) {
 }
 
 double activated(double x, Activation a) {
+    if (a == Activation::gelu) return x * (1 + std::erf(x / std::sqrt(2.0))) / 2;
     return a == Activation::relu ? std::max(x, 0.0) : a == Activation::tanh ? std::tanh(x) : x;
 }
 
@@ -498,6 +499,9 @@ std::vector<OpCase> product_cases() {
         layer("linear", 17, 5, 6, Activation::none, true),
         layer("linear with relu", 33, 11, 7, Activation::relu, true),
         layer("linear with tanh", 6, 17, 3, Activation::tanh, true),
+        layer("linear with gelu", 9, 14, 13, Activation::gelu, true),
+        layer("linear with gelu and one output", 7, 5, 1, Activation::gelu, false),
+        layer("linear with gelu and a residual", 12, 3, 20, Activation::gelu, true, 4),
         layer("linear with a residual", 10, 3, 40, Activation::relu, true, 5),
         layer("linear with a residual and no bias", 18, 14, 5, Activation::tanh, false, 9),
         layer("linear with one output", 16, 23, 1, Activation::none, true),

@@ -416,8 +416,9 @@ int Maker::draw_layer() {
     const int x = last_layer_ >= 0 && dice_.chance(0.5) ? last_layer_ : of_rank(2);
     if (x < 0) return -1;
     const std::int64_t N = program_[x].shape[0], I = program_[x].shape[1], O = draw_dim();
-    constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::tanh};
-    const std::int64_t kind = dice_.below(3);
+    constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::tanh,
+                                           Activation::gelu};
+    const std::int64_t kind = dice_.below(4);
     const Activation activation = kActivations[kind];
     const bool bias = dice_.chance(0.7);
     double bound = static_cast<double>(I) * largest(program_[x]) * 0.6 + (bias ? 1.5 : 0.0);
@@ -425,7 +426,7 @@ int Maker::draw_layer() {
     if (activation == Activation::tanh) bound = 1.0;
     std::vector<int> inputs{x, parameter({O, I}, -0.6, 0.6)};
     if (bias) inputs.push_back(parameter({O}));
-    const char* names[] = {"linear", "linear relu", "linear tanh"};
+    const char* names[] = {"linear", "linear relu", "linear tanh", "linear gelu"};
     last_layer_ = op(
         names[kind], inputs, {N, O}, activation == Activation::relu ? 0.0 : -bound, bound,
         [=](Graph&, const T& t) { return linear(t[0], t[1], bias ? t[2] : Tensor(), activation); });

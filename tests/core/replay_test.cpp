@@ -395,9 +395,9 @@ TEST_CASE("fuse_activation_gradient leaves a kept value alone") {
     ParameterGroup& group = s.add_group("net");
     group.add({"w0", {4, 3}, Initializer::xavier});
     group.add({"w1", {2, 4}, Initializer::xavier});
-    const auto build = [&](bool keep) {
+    const auto build = [&](bool keep, Activation activation) {
         Graph g(s);
-        const Tensor h = linear(fill(g, {5, 3}, 0.5), g.parameter(group, 0), {}, Activation::tanh);
+        const Tensor h = linear(fill(g, {5, 3}, 0.5), g.parameter(group, 0), {}, activation);
         g.gradients(sum(square(linear(h, g.parameter(group, 1), {}))), group);
         Program p = g.finish();
         for (const Node& node : p.nodes) {
@@ -406,9 +406,11 @@ TEST_CASE("fuse_activation_gradient leaves a kept value alone") {
         }
         return p;
     };
-    Program free = build(false), kept = build(true);
-    CHECK(fuse_activation_gradient(free) == 1);
-    CHECK(fuse_activation_gradient(kept) == 0);
+    for (Activation activation : {Activation::relu, Activation::tanh, Activation::gelu}) {
+        Program free = build(false, activation), kept = build(true, activation);
+        CHECK(fuse_activation_gradient(free) == 1);
+        CHECK(fuse_activation_gradient(kept) == 0);
+    }
 }
 
 TEST_CASE("the clip of a group is fixed once a step was recorded") {

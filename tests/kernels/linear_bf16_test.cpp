@@ -39,8 +39,9 @@ std::vector<Layer> layers() {
 }
 
 Activation any_activation(const Layer& l) {
-    constexpr Activation kAll[] = {Activation::none, Activation::relu, Activation::tanh};
-    return kAll[(l.N + l.I + l.O) % 3];
+    constexpr Activation kAll[] = {Activation::none, Activation::relu, Activation::tanh,
+                                   Activation::gelu};
+    return kAll[(l.N + l.I + l.O) % 4];
 }
 
 void round_all(Floats& values) {
@@ -52,14 +53,19 @@ void round_all(Floats& values) {
 double rounding_bound(Index terms) { return 0x1p-7 * std::sqrt(static_cast<double>(terms)); }
 
 struct ForwardCase {
-    Floats x, w, bias, y;
+    Floats x, w, bias, y, slope;
     LinearForward args;
 
     ForwardCase(const Layer& l, Activation activation, bool rounded = false)
-        : x(l.N * (l.I + l.pad), 1), w(l.O * l.I, 2), bias(l.O, 3), y(l.N * (l.O + l.pad)) {
+        : x(l.N * (l.I + l.pad), 1),
+          w(l.O * l.I, 2),
+          bias(l.O, 3),
+          y(l.N * (l.O + l.pad)),
+          slope(l.N * l.O) {
         if (rounded) round_all(x), round_all(w);
         args = {DType::f32,  activation, l.N,         l.I,      l.O,         x.data(),
                 l.I + l.pad, w.data(),   bias.data(), y.data(), l.O + l.pad, Precision::bf16};
+        args.slope = slope.data();
     }
 };
 
@@ -157,7 +163,13 @@ TEST_CASE("bf16 forward agrees with its oracle") {
                         l.O + l.pad);
             check_close(c.y, oracle::linear_forward<float>(c.args), rounding_bound(l.I), l.O,
                         l.O + l.pad);
-            if (!emulated(isa) || any_activation(l) == Activation::tanh) continue;
+            const Activation activation = any_activation(l);
+            if (activation == Activation::gelu) {
+                check_close(c.slope, oracle::linear_slope<float>(rounded.args),
+                            bound_of<float>(l.I));
+            }
+            if (!emulated(isa) || activation == Activation::tanh || activation == Activation::gelu)
+                continue;
             ForwardCase portable(l, any_activation(l));
             run_both_ways(cpu_table(Isa::portable).linear_forward_bf16, portable.args, portable.y);
             CHECK(same_bits(c.y, portable.y));

@@ -45,9 +45,10 @@ std::vector<Layer> layers() {
     return all;
 }
 
-constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::tanh};
+constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::tanh,
+                                       Activation::gelu};
 
-Activation any_activation(const Layer& l) { return kActivations[(l.N + l.I + l.O) % 3]; }
+Activation any_activation(const Layer& l) { return kActivations[(l.N + l.I + l.O) % 4]; }
 
 template <class T>
 struct ForwardCase {
@@ -126,6 +127,23 @@ TEST_CASE("linear forward adds a residual whose rows serve several rows of the o
     });
 }
 
+TEST_CASE("linear forward stores gelu's slope, or drops it") {
+    for_each_kernel(&CpuTable::linear_forward, [](auto zero, const auto& kernel) {
+        using T = decltype(zero);
+        for (const Layer& l : layers()) {
+            INFO("N ", l.N, " I ", l.I, " O ", l.O, " pad ", l.pad);
+            ForwardCase<T> c(l, Activation::gelu), dropped(l, Activation::gelu);
+            Guarded<T> slope(l.N * l.O);
+            c.args.slope = slope.data();
+            run_both_ways(kernel, c.args, c.y, slope);
+            run_both_ways(kernel, dropped.args, dropped.y);
+            CHECK(same_bits(c.y, dropped.y));
+            check_close(c.y, oracle::linear_forward<T>(c.args), bound_of<T>(l.I), l.O, l.O + l.pad);
+            check_close(slope, oracle::linear_slope<T>(c.args), bound_of<T>(l.I));
+        }
+    });
+}
+
 TEST_CASE("linear input gradient agrees with its oracle") {
     for_each_kernel(&CpuTable::linear_input_gradient, [](auto zero, const auto& kernel) {
         using T = decltype(zero);
@@ -186,7 +204,7 @@ TEST_CASE("each element of a gradient is written by one unit") {
 TEST_CASE("linear input gradient may overwrite the activation that it reads") {
     for_each_kernel(&CpuTable::linear_input_gradient, [](auto zero, const auto& kernel) {
         using T = decltype(zero);
-        for (Activation activation : {Activation::relu, Activation::tanh}) {
+        for (Activation activation : {Activation::relu, Activation::tanh, Activation::gelu}) {
             InputGradientCase<T> apart({150, 40, 300, 0}, activation);
             InputGradientCase<T> aliased({150, 40, 300, 0}, activation);
             aliased.args.dx = aliased.below.data();
@@ -305,6 +323,10 @@ TEST_CASE("avx2 and avx512 give the same bits") {
         run_both_ways(narrow.linear_forward, y2.args, y2.y);
         run_both_ways(wide.linear_forward, y512.args, y512.y);
         CHECK(same_bits(y2.y, y512.y));
+        ForwardCase<float> g2(l, Activation::gelu), g512(l, Activation::gelu);
+        run_both_ways(narrow.linear_forward, g2.args, g2.y);
+        run_both_ways(wide.linear_forward, g512.args, g512.y);
+        CHECK(same_bits(g2.y, g512.y));
         InputGradientCase<float> x2(l, Activation::relu), x512(l, Activation::relu);
         run_both_ways(narrow.linear_input_gradient, x2.args, x2.dx);
         run_both_ways(wide.linear_input_gradient, x512.args, x512.dx);

@@ -22,13 +22,21 @@ double at(const void* data, Index i) {
     return static_cast<double>(static_cast<const T*>(data)[i]);
 }
 
+inline double normal_below(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
+
+inline double gelu_derivative(double x) {
+    return normal_below(x) + x * std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0));
+}
+
 inline double activate(Activation a, double v) {
     if (a == Activation::tanh) return std::tanh(v);
+    if (a == Activation::gelu) return v * normal_below(v);
     return a == Activation::relu && v < 0 ? 0 : v;
 }
 
 inline double derivative(Activation a, double y) {
     if (a == Activation::tanh) return 1 - y * y;
+    if (a == Activation::gelu) return y;
     return a == Activation::relu && !(y > 0) ? 0 : 1;
 }
 
@@ -45,6 +53,15 @@ Values linear_forward(const LinearForward& a) {
         }
     }
     return y;
+}
+
+// What gelu's layers store beside their output: with the identity as activation, y is x there.
+template <class T>
+Values linear_slope(LinearForward a) {
+    a.activation = Activation::none;
+    Values slope = linear_forward<T>(a);
+    for (double& x : slope) x = gelu_derivative(x);
+    return slope;
 }
 
 template <class T>

@@ -10,6 +10,7 @@
 #include "data/d4rl.h"
 #include "tests/training/same_run.h"
 #include "tests/training/support.h"
+#include "training/collect.h"
 #include "training/run_tables.h"
 
 namespace drydock {
@@ -73,6 +74,32 @@ TEST_CASE("seeds trained together are, bit for bit, the seeds trained alone") {
         const auto json = nlohmann::json::parse(read_bytes(w.options.out + "/seeds.json"));
         CHECK(json["seeds"].size() == 3);
         CHECK(json["mean"] == *result.mean);
+    }
+}
+
+TEST_CASE("seeds on data whose actions are choices are the seeds alone, and go on") {
+    training::CollectOptions collect;
+    collect.environment = "cartpole";
+    collect.behaviour = "random";
+    collect.episodes = 8;
+    for (const char* algorithm : {"discrete-cql", "bc"}) {
+        CAPTURE(algorithm);
+        Workplace w;
+        data::write_d4rl(w.options.dataset = w.folder.file("cartpole-random-v0.hdf5"),
+                         training::collect(collect));
+        w.options.algorithm = algorithm;
+        w.options.environment = "cartpole";
+        w.options.settings = {{"batch_size", "16"}};
+        const SeedsResult result = training::train_seeds(w.options, 2);
+        REQUIRE(result.seeds.size() == 2);
+        for (const training::SeedResult& seed : result.seeds) {
+            CHECK(seed.error.empty());
+            testing::check_same_run(w.member(seed.seed), w.alone(seed.seed));
+        }
+        training::ResumeOptions further;
+        further.folder = w.options.out;
+        further.steps = 90;
+        CHECK(training::resume_seeds(further).seeds[1].result.steps == 90);
     }
 }
 

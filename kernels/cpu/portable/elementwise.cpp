@@ -7,6 +7,7 @@
 #include <numbers>
 #include <type_traits>
 
+#include "kernels/cpu/portable/gelu.h"
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/portable/support.h"
 #include "kernels/cpu/walk.h"
@@ -68,17 +69,6 @@ T softplus(T x) {
     return (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
 }
 
-template <class T>
-T normal_cdf(T x) {
-    return T(0.5) * (1 + std::erf(x * T(0.5 * std::numbers::sqrt2)));
-}
-
-template <class T>
-T normal_density(T x) {
-    constexpr double kScale = 0.5 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
-    return T(kScale) * std::exp(T(-0.5) * x * x);
-}
-
 Status check_unary(const UnaryMap& m) {
     const bool integers = m.dtype == DType::i64 && m.op == Unary::copy;
     return valid((is_float(m.dtype) || integers) && valid_result(m.shape, m.y));
@@ -111,7 +101,7 @@ void with_unary(Unary op, T p, T q, Map map) {
         case Unary::softplus:
             return map([](T x) { return softplus(x); });
         case Unary::gelu:
-            return map([](T x) { return x * normal_cdf(x); });
+            return map([](T x) { return gelu(x); });
         case Unary::add_scalar:
             return map([p](T x) { return x + p; });
         case Unary::mul_scalar:
@@ -198,7 +188,7 @@ void with_binary(Binary op, Map map) {
         case Binary::tanh_gradient:
             return map([](T a, T b) { return a * (1 - b * b); });
         case Binary::gelu_gradient:
-            return map([](T a, T b) { return a * (normal_cdf(b) + b * normal_density(b)); });
+            return map([](T a, T b) { return a * gelu_derivative(b); });
     }
 }
 

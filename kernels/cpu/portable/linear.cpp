@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "kernels/cpu/portable/gelu.h"
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/portable/product.h"
 #include "kernels/cpu/simd/kernels.h"
@@ -51,6 +52,13 @@ void forward_unit(const LinearForward& a, std::int64_t unit) {
             return store(sums, t, a.y, a.ldy, [](T v, Index, Index) { return v < 0 ? T(0) : v; });
         case Activation::tanh:
             return store(sums, t, a.y, a.ldy, [](T v, Index, Index) { return std::tanh(v); });
+        case Activation::gelu:
+            if (a.slope != nullptr) {
+                T* slope = static_cast<T*>(a.slope) + t.row * a.O + t.column;
+                store(sums, {0, t.rows, 0, t.columns}, slope, a.O,
+                      [](T v, Index, Index) { return gelu_derivative(v); });
+            }
+            return store(sums, t, a.y, a.ldy, [](T v, Index, Index) { return gelu(v); });
     }
 }
 
@@ -77,6 +85,9 @@ void input_gradient_unit(const LinearInputGradient& a, std::int64_t unit) {
                 const T y = below[r * a.I + c];
                 return v * (1 - y * y);
             });
+        case Activation::gelu:
+            return store(sums, t, a.dx, a.lddx,
+                         [&](T v, Index r, Index c) { return v * below[r * a.I + c]; });
     }
 }
 

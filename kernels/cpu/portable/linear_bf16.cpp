@@ -6,6 +6,7 @@
 
 #include "base/bf16.h"
 #include "kernels/api/linear.h"
+#include "kernels/cpu/portable/gelu.h"
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/portable/support.h"
 
@@ -75,11 +76,13 @@ bool valid_layer(const Args& a) {
 
 float activate(Activation activation, float v) {
     if (activation == Activation::tanh) return std::tanh(v);
+    if (activation == Activation::gelu) return gelu(v);
     return activation == Activation::relu && v < 0 ? 0 : v;
 }
 
 float times_derivative(Activation activation, float v, float y) {
     if (activation == Activation::tanh) return v * (1 - y * y);
+    if (activation == Activation::gelu) return v * y;
     return y > 0 ? v : 0;
 }
 
@@ -93,10 +96,12 @@ void run_forward(const LinearForward& a, std::int64_t first, std::int64_t last) 
     const auto* bias = static_cast<const float*>(a.bias);
     const auto* residual = static_cast<const float*>(a.residual);
     auto* y = static_cast<float*>(a.y);
+    auto* slope = static_cast<float*>(a.activation == Activation::gelu ? a.slope : nullptr);
     multiply_rounded(a.N, a.O, a.I, {a.x, a.ldx, 1}, {a.w, 1, a.I}, first, last,
                      [&](std::int64_t n, std::int64_t o, float v) {
                          if (bias != nullptr) v += bias[o];
                          if (residual != nullptr) v += residual[n / a.repeat * a.O + o];
+                         if (slope != nullptr) slope[n * a.O + o] = gelu_derivative(v);
                          y[n * a.ldy + o] = activate(a.activation, v);
                      });
 }

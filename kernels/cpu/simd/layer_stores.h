@@ -2,6 +2,7 @@
 // bias's gradient.
 #pragma once
 
+#include "base/simd_math.h"
 #include "kernels/api/linear.h"
 #include "kernels/cpu/simd/product.h"
 
@@ -19,6 +20,8 @@ DRYDOCK_INLINE void with_activation(Activation activation, const Body& body) {
             return body.template operator()<Activation::relu>();
         case Activation::tanh:
             return body.template operator()<Activation::tanh>();
+        case Activation::gelu:
+            return body.template operator()<Activation::gelu>();
     }
 }
 
@@ -47,15 +50,22 @@ struct StoreForward {
     int64_t ld;
     const float* bias;
     Residual residual;
+    float* slope;
+    int64_t ld_slope;
 
     DRYDOCK_INLINE explicit StoreForward(const LinearForward& a)
         : y(static_cast<float*>(a.y)),
           ld(a.ldy),
           bias(static_cast<const float*>(a.bias)),
-          residual(a) {}
+          residual(a),
+          slope(static_cast<float*>(a.slope)),
+          ld_slope(a.O) {}
 
     DRYDOCK_INLINE void prefetch(int64_t row, int64_t column, int64_t n) const {
         prefetch_line(y + row * ld + column, n, true);
+        if (activation == Activation::gelu && slope != nullptr) {
+            prefetch_line(slope + row * ld_slope + column, n, true);
+        }
     }
     DRYDOCK_INLINE void operator()(int64_t row, int64_t column, int64_t n, F32 v) const {
         if (bias != nullptr) v = simd::add(v, simd::load_first(bias + column, n));
@@ -63,6 +73,7 @@ struct StoreForward {
             v = simd::add(v, simd::load_first(residual.at(row, column), n));
         }
         if (activation == Activation::relu) v = simd::max(simd::zero(), v);
+        if (activation == Activation::gelu) v = gelu(row, column, n, v);
         float* out = y + row * ld + column;
         simd::store_first(out, v, n);
         if (activation == Activation::tanh) {
@@ -74,7 +85,21 @@ struct StoreForward {
         if (residual.data != nullptr) v += *residual.at(row, column);
         if (activation == Activation::relu) v = 0 > v ? 0 : v;
         if (activation == Activation::tanh) v = __builtin_tanhf(v);
+        if (activation == Activation::gelu) {
+            return simd::store_first(y + row * ld + column,
+                                     gelu(row, column, 1, simd::broadcast(v)), 1);
+        }
         y[row * ld + column] = v;
+    }
+
+  private:
+    DRYDOCK_INLINE F32 gelu(int64_t row, int64_t column, int64_t n, F32 v) const {
+        const simd::Normal normal = simd::normal(v);
+        if (slope != nullptr) {
+            const F32 d = simd::add(normal.below, simd::mul(v, normal.density));
+            simd::store_first(slope + row * ld_slope + column, d, n);
+        }
+        return simd::mul(v, normal.below);
     }
 };
 
@@ -101,8 +126,10 @@ struct StoreInputGradient {
             const F32 y = simd::load_first(y_below + row * ld_below + column, n);
             if (below == Activation::relu) {
                 v = simd::select(simd::greater(y, simd::zero()), v, simd::zero());
-            } else {
+            } else if (below == Activation::tanh) {
                 v = simd::mul(v, simd::sub(simd::broadcast(1), simd::mul(y, y)));
+            } else {
+                v = simd::mul(v, y);
             }
         }
         simd::store_first(dx + row * ld + column, v, n);

@@ -23,7 +23,10 @@ std::vector<Shape> shapes() {
     return all;
 }
 
-constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::tanh};
+constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::tanh,
+                                       Activation::gelu};
+
+double normal_below(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
 
 Expected activated(Expected sum, Activation activation) {
     if (activation == Activation::relu) sum.value = std::fmax(sum.value, 0.0);
@@ -31,12 +34,22 @@ Expected activated(Expected sum, Activation activation) {
         sum.value = std::tanh(sum.value);
         sum.magnitude += 1;
     }
+    if (activation == Activation::gelu) sum.value *= normal_below(sum.value);
+    return sum;
+}
+
+// Of an Expected sum, gelu's derivative.
+Expected gelu_derivative(Expected sum) {
+    const double x = sum.value;
+    sum.value = normal_below(x) + x * 0.3989422804014327 * std::exp(-x * x / 2);
+    sum.magnitude += 1;
     return sum;
 }
 
 float slope(Activation activation, float y) {
     if (activation == Activation::relu) return y > 0 ? 1.0f : 0.0f;
     if (activation == Activation::tanh) return 1 - y * y;
+    if (activation == Activation::gelu) return y;
     return 1;
 }
 
@@ -69,7 +82,7 @@ void check_forward(Shape s, Activation activation, bool with_bias, std::int64_t 
     const auto x = simt::random_values(s.N * s.I, 1);
     const auto w = simt::random_values(s.O * s.I, 2);
     const auto bias = simt::random_values(s.O, 3);
-    std::vector<Expected> want;
+    std::vector<Expected> want, want_slope;
     for (std::int64_t n = 0; n < s.N; ++n) {
         for (std::int64_t o = 0; o < s.O; ++o) {
             Expected sum;
@@ -78,15 +91,22 @@ void check_forward(Shape s, Activation activation, bool with_bias, std::int64_t 
             }
             if (with_bias) sum.add(bias[o]);
             want.push_back(activated(sum, activation));
+            want_slope.push_back(gelu_derivative(sum));
         }
     }
     DeviceArray<float> dx(with_gaps(x, s.I, s.I + pad)), dw(w), db(bias);
     DeviceArray<float> y(static_cast<std::size_t>(s.N * (s.O + pad)));
-    const LinearForward args{DType::f32, activation, s.N,
-                             s.I,        s.O,        dx.data(),
-                             s.I + pad,  dw.data(),  with_bias ? db.data() : nullptr,
-                             y.data(),   s.O + pad};
+    LinearForward args{DType::f32, activation, s.N,
+                       s.I,        s.O,        dx.data(),
+                       s.I + pad,  dw.data(),  with_bias ? db.data() : nullptr,
+                       y.data(),   s.O + pad};
+    DeviceArray<float> slopes(static_cast<std::size_t>(s.N * s.O));
+    args.slope = slopes.data();
     REQUIRE(linear_forward(args, nullptr) == Status::ok);
+    if (activation == Activation::gelu) {
+        CHECK(simt::first_difference(slopes.host(), want_slope, static_cast<double>(s.I + 4)) ==
+              -1);
+    }
     CHECK(simt::first_difference(without_gaps(y.host(), s.O, s.O + pad), want,
                                  static_cast<double>(s.I + 4)) == -1);
 }
