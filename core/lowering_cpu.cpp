@@ -134,13 +134,13 @@ void CpuLowering::products() {
             break;
         }
         case Op::linear: {
-            const int residual = attributes().flag ? own - 1 : 0;
-            const bool bias = own - (residual != 0 ? 1 : 0) == 3;
+            const int residual = residual_input(node_);
+            const bool bias = own - (residual >= 0 ? 1 : 0) == 3;
             LinearForward args{dtype,          activation,     in(0).shape[0],
                                in(0).shape[1], out().shape[1], in_data(0),
                                ld(in(0)),      in_data(1),     bias ? in_data(2) : nullptr,
                                out_data(),     ld(out()),      precision_of(out().shape[1])};
-            if (residual != 0) {
+            if (residual >= 0) {
                 args.residual = in_data(residual);
                 args.repeat = args.N / in(residual).shape[0];
             }

@@ -39,12 +39,12 @@ bool is_row_local(const Program& program, const Node& node) {
     }
 }
 
-bool is_residual(const Node& node, int i) {
-    return node.op == Op::linear && node.attributes.flag &&
-           i == node.input_count - (node.attributes.packed ? 2 : 1);
-}
-
 }  // namespace
+
+int residual_input(const Node& node) {
+    if (node.op != Op::linear || !node.attributes.flag) return -1;
+    return node.input_count - (node.attributes.packed ? 2 : 1);
+}
 
 std::int64_t row_count(const Program& program, const Node& node) {
     if (!is_row_local(program, node)) return 0;
@@ -69,7 +69,7 @@ std::int64_t rows_served(const Program& program, const Node& node, int i) {
         case Op::linear_input_gradient:
             return served(i == 0 || (i == 2 && node.attributes.kind != 0));
         case Op::linear:
-            if (!is_residual(node, i)) return served(i == 0);
+            if (i != residual_input(node)) return served(i == 0);
             return program.value(node.outputs[0]).shape[0] / input(program, node, i).shape[0];
         default:
             return 1;

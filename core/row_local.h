@@ -11,6 +11,9 @@ struct RowRange {
     std::int64_t first, last;
 };
 
+// Which input of a linear node is its residual, or -1. Packed weights come after it.
+int residual_input(const Node& node);
+
 // Rows of the node's outputs, their first dimension, where they can be computed apart from each
 // other, in the bits that they have together; else 0.
 std::int64_t row_count(const Program& program, const Node& node);
