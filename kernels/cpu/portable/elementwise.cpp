@@ -174,9 +174,9 @@ void with_binary(Binary op, Map map) {
         case Binary::div:
             return map([](T a, T b) { return a / b; });
         case Binary::minimum:
-            return map([](T a, T b) { return a < b || a != a ? a : b; });
+            return map([](T a, T b) { return a < b || std::isnan(a) ? a : b; });
         case Binary::maximum:
-            return map([](T a, T b) { return a > b || a != a ? a : b; });
+            return map([](T a, T b) { return a > b || std::isnan(a) ? a : b; });
         case Binary::less:
             return map([](T a, T b) { return a < b ? T(1) : T(0); });
         case Binary::less_equal:
