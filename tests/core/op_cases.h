@@ -7,6 +7,9 @@ namespace drydock::test {
 
 const std::vector<OpCase>& op_cases();
 
+// Those of products and linear layers (product_cases.cpp).
+std::vector<OpCase> product_cases();
+
 // Those of sequences: normalisation, attention (sequence_cases.cpp).
 std::vector<OpCase> sequence_cases();
 

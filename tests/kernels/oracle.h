@@ -138,7 +138,7 @@ inline double unary(Unary op, double x, double p, double q) {
         case Unary::softplus:
             return x > 30 ? x : std::log1p(std::exp(x));
         case Unary::gelu:
-            return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+            return x * normal_below(x);
         case Unary::add_scalar:
             return x + p;
         case Unary::mul_scalar:
@@ -187,8 +187,7 @@ inline double binary(Binary op, double a, double b) {
         case Binary::tanh_gradient:
             return a * (1 - b * b);
         case Binary::gelu_gradient:
-            return a * (0.5 * (1 + std::erf(b / std::sqrt(2.0))) +
-                        b * std::exp(-0.5 * b * b) / std::sqrt(2 * std::acos(-1.0)));
+            return a * gelu_derivative(b);
     }
     return kNan;
 }
